@@ -1,0 +1,73 @@
+/** What went wrong. The README's table says for each what to do about it. */
+export type SessionErrorCode =
+  | 'unauthorized'
+  | 'subject_mismatch'
+  | 'source_failed'
+  | 'timeout'
+  | 'offline'
+  | 'invalid_answer'
+  | 'expired_on_arrival'
+  | 'stale_token'
+  | 'rejected'
+  | 'signed_out'
+  | 'user_changed'
+  | 'closed'
+  | 'storage_failed'
+  | 'adapter_failed'
+
+/** What an error knows beside its code and message. */
+export interface SessionErrorDetails {
+  /** HTTP status of the answer that caused it. */
+  status?: number | undefined
+  /** Milliseconds the server asked to wait before the next call. */
+  retryAfter?: number | undefined
+  /** Whether trying again later can help. Default: by the code. */
+  retryable?: boolean | undefined
+}
+
+const brand = Symbol.for('inbox-session.error')
+const finalCodes = /^(unauth|subj|rej|signed|user|closed)/
+
+// Whoever threw the original may have quoted a token: only runs that read like words are kept.
+const redact = (text: string): string =>
+  text.replace(/[\w+/=-]{12,}/g, (run) => (/^([A-Z]?[a-z]+|[A-Z_]+)$/.test(run) ? run : '[redacted]'))
+
+/**
+ * The one error class of this library: `code` says what happened, `retryable` whether waiting can help.
+ * Its message never holds a token; a source may throw one itself to set `status` and `retryAfter` (milliseconds).
+ */
+export class SessionError extends Error {
+  readonly code: SessionErrorCode
+  readonly retryable: boolean
+  readonly status?: number
+  readonly retryAfter?: number
+
+  constructor(code: SessionErrorCode, message: string = code, details: SessionErrorDetails = {}) {
+    super(redact(message))
+    this.name = 'SessionError'
+    this.code = code
+    this.retryable = details.retryable ?? !finalCodes.test(code)
+    if (details.status !== undefined) this.status = details.status
+    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter
+    Object.defineProperty(this, brand, { value: true })
+  }
+}
+
+/** Throw it from a source to say: nobody is signed in at the backend. Final: no call until `signIn` or `refresh`. */
+export class UnauthorizedError extends SessionError {
+  constructor(message = 'The backend says nobody is signed in.', details?: SessionErrorDetails) {
+    super('unauthorized', message, details)
+  }
+}
+
+/** True for errors of this library, also those of another copy of it or another realm; with `code`, only for that code. */
+export function isSessionError(error: unknown, code?: SessionErrorCode): error is SessionError {
+  return Boolean((error as Record<symbol, unknown> | null)?.[brand]) && (!code || (error as SessionError).code === code)
+}
+
+/** Any thrown value as a SessionError. Foreign errors keep their name and redacted message, never the object itself. */
+export function toSessionError(error: unknown, code: SessionErrorCode, context: string): SessionError {
+  if (isSessionError(error)) return error
+  const { name, message } = error instanceof Error ? error : { name: typeof error, message: '' }
+  return new SessionError(code, `${context} (${name}${message && ': '}${message})`)
+}

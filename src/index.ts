@@ -1,0 +1,6 @@
+export type { Adapter, AdapterContext, AdapterSignal } from './attach.js'
+export type { Environment, Tabs, Unsubscribe } from './environment/environment.js'
+export { SessionError, UnauthorizedError, isSessionError } from './errors.js'
+export type { SessionErrorCode, SessionErrorDetails } from './errors.js'
+export type { GetTokenOptions } from './policy.js'
+export type { Claims, Token, User } from './token.js'

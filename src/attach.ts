@@ -1,5 +1,8 @@
-import type { Token } from './token.js'
-import type { GetTokenOptions } from './policy.js'
+import type { Environment, Unsubscribe } from './environment/environment.js'
+import { SessionError, toSessionError } from './errors.js'
+import { type GetTokenOptions, type Policy, retryDelay } from './policy.js'
+import type { Token, User } from './token.js'
+import { within } from './within.js'
 
 /** What an SDK said about its token. `token` defaults to the one the adapter was given last. */
 export type AdapterSignal =
@@ -31,4 +34,155 @@ export interface Adapter<Handle = unknown> {
   attach(context: AdapterContext): Handle | Promise<Handle>
   update?(handle: Handle, context: AdapterContext): void | Handle | Promise<void | Handle>
   detach?(handle: Handle, reason: 'sign-out' | 'switch' | 'detach', last: Token): void | Promise<void>
+}
+
+/** Why an adapter lets go. */
+export type DetachReason = 'sign-out' | 'switch' | 'detach'
+
+/** What a session lends to its attachments. */
+export interface Desk {
+  readonly environment: Environment
+  readonly policy: Policy
+  /** A token of that user, or a rejection once somebody else is signed in. */
+  getToken(user: User, options?: GetTokenOptions): Promise<Token>
+  report(name: string, signal: AdapterSignal, token: Token): void
+  done(name: string, call: string, error?: SessionError): void
+}
+
+/** One adapter's queue. */
+export interface Attachment {
+  /** Who is signed in and their newest token; the adapter is brought there one call at a time. */
+  want(user: User | undefined, token: Token | undefined, reason: DetachReason): void
+  /** Resolves when the adapter is where it was wanted, or has used up its time. */
+  settled(): Promise<void>
+}
+
+interface Held<Handle> {
+  readonly user: User
+  readonly controller: AbortController
+  token: Token
+  handle: Handle
+}
+
+const callLimit = 5_000
+const repeatGap = 1_000
+
+/** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
+export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
+  const { environment, policy } = desk
+  const { name } = adapter
+  let user: User | undefined
+  let token: Token | undefined
+  let reason: DetachReason
+  let held: Held<Handle> | undefined
+  let controller = new AbortController()
+  let again = false
+  let failures = 0
+  let retryAt = 0
+  let cancelRetry: Unsubscribe = () => {}
+  let repeatedAt = -Infinity
+  let busy = false
+  let running: Promise<void> | undefined
+
+  const contextOf = (given: Token, { signal }: AbortController): AdapterContext => ({
+    token: given,
+    signal,
+    getToken: (options) => desk.getToken(given.user, options),
+    report(said) {
+      if (signal.aborted) return
+      desk.report(name, said, held?.token ?? given)
+      if (said.kind === 'session-lost') repeat()
+    },
+  })
+
+  const call = async (what: string, work: () => Promise<void>): Promise<boolean> => {
+    const late = (): never => {
+      throw new SessionError('adapter_failed', `The adapter "${name}" did not end its ${what} in time.`)
+    }
+    let error: SessionError | undefined
+    await within(environment, callLimit, work(), late).catch((thrown: unknown) => {
+      error = toSessionError(thrown, 'adapter_failed', `The adapter "${name}" failed to ${what}`)
+    })
+    desk.done(name, what, error)
+    return !error
+  }
+
+  const attach = async (to: Token): Promise<void> => {
+    const mine = (controller = new AbortController())
+    let given = false
+    const ok = await call('attach', async () => {
+      const handle = await adapter.attach(contextOf(to, mine))
+      if (given) await adapter.detach?.(handle, 'detach', to)
+      else held = { user: to.user, controller: mine, token: to, handle }
+    })
+    given = true
+    if (ok) return void (failures = 0)
+    mine.abort()
+    retryAt = environment.now() + retryDelay(policy, ++failures, environment.random())
+    cancelRetry = environment.schedule(retryAt, go)
+  }
+
+  const detach = ({ handle, token: last, controller: given }: Held<Handle>): Promise<boolean> => {
+    held = undefined
+    given.abort()
+    return call('detach', async () => adapter.detach?.(handle, reason, last))
+  }
+
+  const update = (mine: Held<Handle>, to: Token): Promise<boolean> => {
+    mine.token = to
+    return call('update', async () => {
+      const next = await adapter.update!(mine.handle, contextOf(to, mine.controller))
+      if (next !== undefined) mine.handle = next as Handle
+    })
+  }
+
+  /** The next call that is needed, or undefined when the adapter is where it is wanted. */
+  const next = (): Promise<unknown> | undefined => {
+    if (held && held.user !== user) return detach(held)
+    if (!token) return
+    if (!held) return environment.now() < retryAt ? undefined : attach(token)
+    const repeated = again
+    again = false
+    if (!adapter.update) {
+      held.token = token
+      return repeated ? detach(held) : undefined
+    }
+    return repeated || held.token.value !== token.value ? update(held, token) : undefined
+  }
+
+  const run = async (): Promise<void> => {
+    for (let step; (step = next());) await step
+    busy = false
+  }
+
+  const go = (): void => {
+    if (busy) return
+    busy = true
+    running = run()
+  }
+
+  // An SDK that loses its session in a loop gets the token again once a second.
+  const repeat = (): void => {
+    cancelRetry()
+    cancelRetry = environment.schedule(Math.max(environment.now(), repeatedAt + repeatGap), () => {
+      repeatedAt = environment.now()
+      again = true
+      go()
+    })
+  }
+
+  return {
+    want(nextUser, nextToken, why) {
+      if (nextUser !== user) controller.abort()
+      if (nextToken !== token) {
+        cancelRetry()
+        retryAt = 0
+      }
+      user = nextUser
+      token = nextToken
+      reason = why
+      go()
+    },
+    settled: async () => running,
+  }
 }

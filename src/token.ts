@@ -1,3 +1,6 @@
+import { jwtDecode } from 'jwt-decode'
+import { SessionError } from './errors.js'
+
 /** Whose inbox it is. Another tenant is another user. */
 export interface User {
   readonly id: string
@@ -23,4 +26,121 @@ export interface Token {
   readonly generation: number
   /** Companions from the source that change together with the token (a context hash, an api key); not enumerable. */
   readonly extra?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a source answers: the raw token, or the token with what the backend knows about it. */
+export type TokenAnswer =
+  | string
+  | {
+      token: string
+      /** Seconds from now. */
+      expiresIn?: number | undefined
+      /** Epoch seconds, by the server's clock. */
+      expiresAt?: number | undefined
+      /** The server's clock when it answered, epoch ms. */
+      serverTime?: number | undefined
+      extra?: Record<string, unknown> | undefined
+    }
+
+/** Reads out of a token's claims whose it is; a key that is present has to match the signed-in user. */
+export type SubjectReader = (claims: Claims) => { id?: string | undefined; tenant?: string | undefined }
+
+/** An answer, read once. */
+export interface Reading {
+  readonly value: string
+  readonly claims: Claims | undefined
+  readonly extra: Record<string, unknown> | undefined
+  /** Milliseconds from receipt; undefined: the token states none. */
+  readonly lifetime: number | undefined
+  /** What the lifetime was taken from. */
+  readonly basis: 'expiresIn' | 'server-clock' | 'exp-iat' | 'exp' | 'none'
+}
+
+const sendable = /^[!-~]{1,16384}$/
+
+/** Numbers and numeric strings; anything else, an empty string and infinities are NaN. */
+const number = (value: unknown): number => {
+  const result = typeof value === 'string' && value ? +value : value
+  return Number.isFinite(result) ? (result as number) : NaN
+}
+
+/** Epoch ms of a time in seconds, or in milliseconds by mistake (later than 1e12); absurd ones are NaN. */
+const epoch = (value: unknown): number => {
+  const time = number(value)
+  return time > 1e12 ? (time < 4e12 ? time : NaN) : time * 1e3
+}
+
+const readClaims = (value: string): Claims | undefined => {
+  if (value.split('.').length !== 3) return
+  try {
+    const claims: unknown = jwtDecode(value)
+    if (claims && typeof claims === 'object' && !Array.isArray(claims)) return Object.freeze(claims) as Claims
+  } catch {
+    // Not a JWT: opaque. The decoder's message quotes its input and is never passed on.
+  }
+}
+
+const readLifetime = (
+  answer: Exclude<TokenAnswer, string>,
+  claims: Claims = {},
+  now: number,
+): [number | undefined, Reading['basis']] => {
+  const stated = number(answer.expiresIn) * 1e3
+  if (stated === stated) return [stated, 'expiresIn']
+  const end = epoch(answer.expiresAt ?? claims.exp)
+  if (end !== end) return [undefined, 'none']
+  const byServer = end - epoch(answer.serverTime)
+  if (byServer === byServer) return [byServer, 'server-clock']
+  const left = end - now
+  const whole = end - epoch(claims.iat)
+  // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
+  return whole < left || (left <= 0 && whole > 0) ? [whole, 'exp-iat'] : [left, 'exp']
+}
+
+/** Reads a source's answer received at `now`. Throws `invalid_answer`; the message never quotes the answer. */
+export function readAnswer(answer: unknown, now: number): Reading {
+  const fields = (typeof answer === 'string' ? { token: answer } : (answer ?? {})) as Exclude<TokenAnswer, string>
+  const { token, extra } = fields
+  if (typeof token !== 'string' || !sendable.test(token))
+    throw new SessionError('invalid_answer', 'The source answered no usable token.')
+  const claims = readClaims(token)
+  const [lifetime, basis] = readLifetime(fields, claims, now)
+  const wait = epoch(claims?.nbf) - epoch(claims?.iat)
+  if (wait > 0)
+    throw new SessionError('invalid_answer', 'The token is not valid yet (nbf after iat).', { retryAfter: wait })
+  return { value: token, claims, extra: extra && typeof extra === 'object' ? extra : undefined, lifetime, basis }
+}
+
+// Engagespot's subject is `user:<id>`, Courier's stands in its scope, SuprSend's tenant in an object called scope.
+const usualSubject = (claims: Claims): { id?: unknown; tenant?: unknown } => {
+  const scope = claims.scope as { tenant_id?: unknown } | string | undefined
+  return {
+    id: /(?:^|\s)user_id:(\S+)/.exec(String(scope))?.[1] ?? claims.entity_id ?? claims.user_id ?? claims.sub,
+    tenant: (scope as { tenant_id?: unknown } | undefined)?.tenant_id ?? claims.tenant_id ?? claims.tenant,
+  }
+}
+
+/** Whether the claims name that user, as far as they name one. A given reader is taken at its word: what it asks for must be there. */
+export function isSubject(user: User, claims: Claims | undefined, read?: SubjectReader | false): boolean {
+  if (read === false) return true
+  if (read) {
+    const subject = read(claims ?? {})
+    return (!('id' in subject) || subject.id === user.id) && (!('tenant' in subject) || subject.tenant === user.tenant)
+  }
+  const { id, tenant } = usualSubject(claims ?? {})
+  return (
+    (id == null || String(id) === user.id || id === 'user:' + user.id) &&
+    (tenant == null || user.tenant === undefined || tenant === user.tenant)
+  )
+}
+
+/** The same person in the same tenant. */
+export const isSameUser = (one: User | undefined, other: User | undefined): boolean =>
+  one?.id === other?.id && one?.tenant === other?.tenant
+
+/** A Token whose secrets are readable and nowhere visible. */
+export function createToken({ value, extra, ...visible }: Token): Token {
+  // A getter that cannot be enumerated also stays folded in a browser's console.
+  const hidden = (secret: unknown): PropertyDescriptor => ({ get: () => secret })
+  return Object.freeze(Object.defineProperties(visible as Token, { value: hidden(value), extra: hidden(extra) }))
 }

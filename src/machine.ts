@@ -1,0 +1,243 @@
+import { SessionError } from './errors.js'
+import { budgetFreeAt } from './policy.js'
+import { isSameUser, type Token, type User } from './token.js'
+
+export type Status = 'signed-out' | 'fetching' | 'fresh' | 'waiting' | 'failed' | 'closed'
+
+/** Why the source is called. */
+export type Reason = 'initial' | 'refresh' | 'rejected' | 'forced'
+
+/**
+ * signed-out → fetching → fresh → fetching (a background refresh, the token still held) → fresh …
+ * A failed call leads to waiting, a final one to failed; a good token survives both. Times are epoch ms, Infinity: never.
+ */
+export interface MachineState {
+  readonly status: Status
+  /** Also after sign-out, for the budget: the last user. */
+  readonly user?: User | undefined
+  /** Held, and good until `spentAt`. */
+  readonly token?: Token | undefined
+  readonly dueAt: number
+  readonly spentAt: number
+  /** The last token of this user, held or not: an answer has to be newer. */
+  readonly last?: Token | undefined
+  readonly error?: SessionError | undefined
+  readonly retryAt: number
+  /** Failed calls since the last success. */
+  readonly attempt: number
+  /** Number, reason and start of the latest call. */
+  readonly flight: number
+  readonly reason: Reason
+  readonly calledAt: number
+  /** Starts of the calls that brought nothing newer. */
+  readonly calls: readonly number[]
+  /** A refresh was asked for and is due then. */
+  readonly forcedAt: number
+  /** Offline, but asked for a token: try all the same then, the browser may be wrong. */
+  readonly probeAt: number
+  /** Tokens the provider refused, newest last. */
+  readonly refused: readonly string[]
+  /** Calls in a row because of a refusal. */
+  readonly mints: number
+  readonly online: boolean
+  /** The browser said offline, and a call went through. */
+  readonly onlineAnyway: boolean
+  /** May call without being asked: the page is visible, or refreshes while hidden. */
+  readonly eager: boolean
+}
+
+/** A token that passed all checks, with its schedule. */
+export interface Adoption {
+  readonly token: Token
+  readonly dueAt: number
+  readonly spentAt: number
+}
+
+/** What happened. */
+export type Happening =
+  | { type: 'sign-in'; user: User; adoption?: Adoption | undefined }
+  | { type: 'demand'; unsatisfied?: boolean }
+  | { type: 'tick' }
+  /** Without `flight`: it came unasked. */
+  | { type: 'token'; flight?: number | undefined; adoption: Adoption }
+  | { type: 'failure'; flight: number; error: SessionError; retryAt: number }
+  | { type: 'rejected'; value: string; retryAt: number }
+  | { type: 'accepted' }
+  | { type: 'refresh' }
+  | { type: 'sign-out' }
+  | { type: 'close' }
+
+/** What happened, when, and how the network and the page were. */
+export type MachineEvent = Happening & { now: number; online: boolean; eager: boolean }
+
+const never = Infinity
+const refusalsKept = 20
+const mintsAllowed = 2
+const quietTime = 60_000
+const forcedGap = 1_000
+const probeDelay = 25_000
+
+const noToken = { token: undefined, dueAt: never, spentAt: never }
+const nothingPlanned = { retryAt: never, forcedAt: never, probeAt: never }
+const nobody = {
+  ...noToken,
+  ...nothingPlanned,
+  last: undefined,
+  error: undefined,
+  attempt: 0,
+  reason: 'initial',
+  mints: 0,
+} satisfies Partial<MachineState>
+
+export const initialState: MachineState = {
+  ...nobody,
+  status: 'signed-out',
+  flight: 0,
+  calledAt: -never,
+  calls: [],
+  refused: [],
+  online: true,
+  onlineAnyway: false,
+  eager: true,
+}
+
+const paused = (state: MachineState, now: number, why: string): MachineState => ({
+  ...state,
+  status: 'waiting',
+  error: new SessionError('offline', why),
+  retryAt: now,
+})
+
+/** Calls the source, if the budget of calls that brought nothing allows it. */
+const call = (state: MachineState, now: number, reason: Reason = state.reason): MachineState => {
+  const freeAt = budgetFreeAt(state.calls)
+  const next = { ...state, ...nothingPlanned, reason }
+  return freeAt > now
+    ? { ...next, status: 'waiting', error: state.error ?? new SessionError('source_failed'), retryAt: freeAt }
+    : { ...next, status: 'fetching', flight: state.flight + 1, calledAt: now }
+}
+
+const callUnasked = (state: MachineState, now: number, reason?: Reason): MachineState =>
+  state.online ? call(state, now, reason) : paused(state, now, 'The browser is offline.')
+
+const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
+  ...state,
+  status: 'fresh',
+  token,
+  dueAt,
+  spentAt,
+  last: token,
+  error: undefined,
+  retryAt: never,
+  probeAt: never,
+  attempt: 0,
+  mints: state.reason === 'rejected' ? state.mints : 0,
+})
+
+const reject = (state: MachineState, value: string, now: number, retryAt: number): MachineState => {
+  if (state.token?.value !== value) return state
+  const mints = now - state.token.receivedAt < quietTime ? state.mints + 1 : 1
+  const next: MachineState = {
+    ...state,
+    ...noToken,
+    mints,
+    reason: 'rejected',
+    refused: [...state.refused, value].slice(-refusalsKept),
+  }
+  if (state.status !== 'fresh') return next
+  const error = (retryable: boolean): SessionError =>
+    new SessionError('rejected', 'The provider refuses the tokens that the source supplies.', { retryable })
+  if (mints > mintsAllowed) return { ...next, status: 'failed', error: error(false) }
+  return mints > 1 ? { ...next, status: 'waiting', error: error(true), retryAt } : callUnasked(next, now)
+}
+
+/** What the event itself changes; `settle` adds what follows from the time. */
+const apply = (state: MachineState, event: MachineEvent): MachineState => {
+  const { status } = state
+  const { now } = event
+  if (event.type === 'close') return { ...initialState, status: 'closed', flight: state.flight }
+  if (event.type === 'sign-in') {
+    const same = isSameUser(state.user, event.user)
+    const again = same && status === 'failed'
+    if (same && status !== 'signed-out' && !again) return state
+    const next: MachineState = again
+      ? { ...state, attempt: 0, mints: 0 }
+      : { ...state, ...nobody, user: event.user, calls: same ? state.calls : [] }
+    return event.adoption ? adopt(next, event.adoption) : callUnasked(next, now, 'initial')
+  }
+  if (status === 'signed-out') return state
+  switch (event.type) {
+    case 'sign-out':
+      return { ...state, ...nobody, status: 'signed-out' }
+    case 'token': {
+      const { adoption, flight } = event
+      if (
+        flight === undefined
+          ? !(adoption.token.receivedAt > (state.token?.receivedAt ?? -never))
+          : flight !== state.flight || status !== 'fetching'
+      )
+        return state
+      return { ...adopt(state, adoption), onlineAnyway: flight !== undefined && !event.online }
+    }
+    case 'failure': {
+      const { error, flight, retryAt } = event
+      if (flight !== state.flight || status !== 'fetching') return state
+      const next = { ...state, error, attempt: state.attempt + 1, calls: [...state.calls, state.calledAt].slice(-30) }
+      return error.retryable
+        ? { ...next, status: 'waiting', retryAt }
+        : { ...next, ...nothingPlanned, status: 'failed' }
+    }
+    case 'rejected':
+      return reject(state, event.value, now, event.retryAt)
+    case 'accepted':
+      return { ...state, mints: 0 }
+    case 'refresh':
+      return { ...state, forcedAt: Math.min(state.forcedAt, Math.max(now, state.calledAt + forcedGap)) }
+    case 'demand': {
+      const { token } = state
+      if (status === 'waiting' && !state.online) return { ...state, probeAt: Math.min(state.probeAt, now + probeDelay) }
+      if (!event.unsatisfied || status !== 'fresh' || !token || !state.online) return state
+      const age = now - token.receivedAt
+      return age >= forcedGap && age >= (token.expiresAt! - token.receivedAt) / 10 ? call(state, now, 'forced') : state
+    }
+    default:
+      return state
+  }
+}
+
+/** What has to happen at this time, whatever the event was. */
+const settle = (before: MachineState, now: number, eager: boolean): MachineState => {
+  const state = now >= before.spentAt ? { ...before, ...noToken } : before
+  const { status, online } = state
+  if (status === 'fetching') return state
+  if (now >= state.forcedAt) return call(state, now, 'forced')
+  if (status === 'fresh') {
+    if (!state.token) return eager ? callUnasked(state, now, 'refresh') : paused(state, now, 'The page is hidden.')
+    return now >= state.dueAt && eager && online ? call(state, now, 'refresh') : state
+  }
+  const tryAgain = (now >= state.retryAt && eager && online) || now >= state.probeAt
+  return status === 'waiting' && tryAgain ? call(state, now) : state
+}
+
+/** Pure: the state after an event, which says what time it is and whether the network and the page are there. */
+export function transition(before: MachineState, event: MachineEvent): MachineState {
+  if (before.status === 'closed') return before
+  const { now, eager } = event
+  const onlineAnyway = before.onlineAnyway && !event.online
+  const online = event.online || onlineAnyway
+  const back = online && !before.online && before.status === 'waiting' && !before.error?.retryAfter
+  const state = { ...before, online, onlineAnyway, eager, retryAt: back ? now : before.retryAt }
+  return settle(apply(state, event), now, eager || event.type === 'demand')
+}
+
+/** When the machine wants to look again if nothing else happens; Infinity: not at all. */
+export function wakeAt(state: MachineState): number {
+  const unasked = state.online && state.eager
+  const { status } = state
+  return Math.min(
+    state.spentAt,
+    status === 'fresh' && unasked ? state.dueAt : never,
+    status === 'waiting' && unasked ? state.retryAt : never,
+    status === 'fetching' ? never : Math.min(state.forcedAt, state.probeAt),
+  )
+}

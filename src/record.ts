@@ -1,0 +1,62 @@
+import type { Environment } from './environment/environment.js'
+import { type SessionError, toSessionError } from './errors.js'
+import type { TokenStorage } from './storage.js'
+import { type Token, type User, isSameUser } from './token.js'
+import { within } from './within.js'
+
+/** What is written down of a token. The lifetime was measured at receipt and is kept, not measured again. */
+export interface TokenRecord extends Pick<Token, 'value' | 'receivedAt' | 'expiresAt' | 'extra'> {
+  readonly version: 1
+  readonly user: User
+}
+
+/** A session's place in a storage. Nothing here rejects: a storage that fails is reported and done without. */
+export interface Shelf {
+  read(user: User, signal: AbortSignal): Promise<TokenRecord | undefined>
+  save(token: Token): void
+  /** Resolves when the record is gone, or after the limit. */
+  forget(user: User): Promise<void>
+}
+
+const limit = 2_000
+
+const parse = (text: string | null, user: User): TokenRecord | undefined => {
+  try {
+    const record = JSON.parse(text!) as TokenRecord
+    const { version, receivedAt, expiresAt = 0 } = record
+    const sound = version === 1 && isSameUser(record.user, user) && Number.isFinite(receivedAt + expiresAt)
+    return sound ? record : undefined
+  } catch {
+    // Not ours, or cut off: as good as absent. The parser's message quotes its input and is never passed on.
+  }
+}
+
+/** The records of one session in `storage`, one key for each user. */
+export function createShelf(
+  storage: TokenStorage,
+  name: string,
+  environment: Environment,
+  fail: (error: SessionError) => void,
+): Shelf {
+  const keyOf = ({ id, tenant }: User): string => 'inbox-session:' + JSON.stringify([name, id, tenant])
+  const attempt = <T>(work: () => T | Promise<T>): Promise<T | undefined> =>
+    new Promise<T>((resolve) => resolve(work())).catch((error: unknown) => {
+      fail(toSessionError(error, 'storage_failed', 'The storage failed'))
+      return undefined
+    })
+  // One after another: a removal must not overtake a write that is still under way.
+  let writes: Promise<unknown> = Promise.resolve()
+  const write = (work: () => void | Promise<void>): Promise<void> =>
+    within(environment, limit, (writes = writes.then(() => attempt(work))), () => {}) as Promise<void>
+  return {
+    async read(user, signal) {
+      const text = attempt(() => storage.getItem(keyOf(user)))
+      return parse((await within(environment, limit, text, () => null, signal)) ?? null, user)
+    },
+    save({ value, user, receivedAt, expiresAt, extra }) {
+      const record: TokenRecord = { version: 1, user, value, receivedAt, expiresAt, extra }
+      void write(() => storage.setItem(keyOf(user), JSON.stringify(record)))
+    },
+    forget: (user) => write(() => storage.removeItem(keyOf(user))),
+  }
+}

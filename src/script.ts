@@ -1,0 +1,5 @@
+export * from './index.js'
+export { courier } from './adapters/courier.js'
+export { engagespot } from './adapters/engagespot.js'
+export { notifizz } from './adapters/notifizz.js'
+export { suprsend } from './adapters/suprsend.js'

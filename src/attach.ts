@@ -100,7 +100,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       throw new SessionError('adapter_failed', `The adapter "${name}" did not end its ${what} in time.`)
     }
     let error: SessionError | undefined
-    await within(environment, callLimit, work(), late).catch((thrown: unknown) => {
+    await within(environment, callLimit, work(), undefined, late).catch((thrown: unknown) => {
       error = toSessionError(thrown, 'adapter_failed', `The adapter "${name}" failed to ${what}`)
     })
     desk.done(name, what, error)

@@ -1,4 +1,4 @@
-import { SessionError } from './errors.js'
+import { SessionError, isSessionError } from './errors.js'
 import type { MachineState } from './machine.js'
 import type { GetTokenOptions } from './policy.js'
 import type { Token, User } from './token.js'
@@ -10,8 +10,6 @@ export interface Caller {
   readonly options: GetTokenOptions
   /** For a refresh: only a call with a higher number answers it. */
   readonly after?: number | undefined
-  resolve(token: Token): void
-  reject(error: unknown): void
 }
 
 /** Whether a token is all that was asked for. */
@@ -22,15 +20,41 @@ export const satisfies = (
 ): boolean => (token.expiresAt ?? Infinity) - now >= minValidity && now - token.receivedAt <= maxAge
 
 /** What a caller gets in this state: a token, an error, or undefined: there is something to wait for. */
-export function answerFor(state: MachineState, caller: Caller, now: number): Token | SessionError | undefined {
-  const { user, options, after } = caller
+export function answerFor(
+  state: MachineState,
+  { user, options, after }: Caller,
+  now: number,
+): Token | SessionError | undefined {
   const { status, token, error } = state
-  if (status === 'closed') return new SessionError('closed', 'The session was closed.')
-  if (!user || !signedIn(state)) return new SessionError('signed_out', 'Nobody is signed in.')
-  if (user !== state.user) return new SessionError('user_changed', 'Somebody else has signed in.')
+  if (status === 'closed') return new SessionError('closed')
+  if (!user || !signedIn(state)) return new SessionError('signed_out')
+  if (user !== state.user) return new SessionError('user_changed')
   const good = token && now < state.spentAt && token.value !== options.rejected ? token : undefined
   const busy = status === 'fetching'
   if (after === undefined) return good && (!busy || satisfies(good, options, now)) ? good : busy ? undefined : error
   if (busy || (state.flight <= after && state.forcedAt < Infinity)) return undefined
   return status === 'fresh' ? good : error
+}
+
+/** Who waits. `add` and `settle` answer whoever can be answered in the present state. */
+export function createCallers(answer: (caller: Caller) => Token | SessionError | undefined): {
+  add(caller: Caller): Promise<Token>
+  settle(): void
+} {
+  const waiting = new Set<() => void>()
+  return {
+    add: (caller) =>
+      new Promise((resolve, reject) => {
+        const attempt = (): void => {
+          const result = answer(caller)
+          if (!result) return
+          waiting.delete(attempt)
+          if (isSessionError(result)) reject(result)
+          else resolve(result)
+        }
+        waiting.add(attempt)
+        attempt()
+      }),
+    settle: () => waiting.forEach((attempt) => attempt()),
+  }
 }

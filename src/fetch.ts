@@ -1,5 +1,4 @@
 import { globalFetch } from './environment/browser.js'
-import { SessionError } from './errors.js'
 import type { GetTokenOptions } from './policy.js'
 
 /** The part of a session that `withToken` needs. */
@@ -68,12 +67,7 @@ export function withToken(session: TokenSupply, options: WithTokenOptions): type
     const { signal } = request
     const spare = init?.body instanceof ReadableStream ? undefined : request.clone()
     const send = (prepared: Request, token: string) => {
-      try {
-        prepared.headers.set(header, (scheme && scheme + ' ') + token)
-      } catch {
-        // Its message would quote the token.
-        throw new SessionError('invalid_answer', 'The token does not fit into a header.')
-      }
+      prepared.headers.set(header, (scheme && scheme + ' ') + token)
       return fetch(prepared)
     }
 

@@ -56,7 +56,7 @@ export interface Adoption {
 /** What happened. */
 export type Happening =
   | { type: 'sign-in'; user: User; adoption?: Adoption | undefined }
-  | { type: 'demand'; unsatisfied?: boolean }
+  | { type: 'demand'; unsatisfied?: boolean | undefined }
   | { type: 'tick' }
   /** Without `flight`: it came unasked. */
   | { type: 'token'; flight?: number | undefined; adoption: Adoption }

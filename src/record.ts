@@ -47,11 +47,11 @@ export function createShelf(
   // One after another: a removal must not overtake a write that is still under way.
   let writes: Promise<unknown> = Promise.resolve()
   const write = (work: () => void | Promise<void>): Promise<void> =>
-    within(environment, limit, (writes = writes.then(() => attempt(work))), () => {}) as Promise<void>
+    within(environment, limit, (writes = writes.then(() => attempt(work))), undefined, () => {}) as Promise<void>
   return {
     async read(user, signal) {
       const text = attempt(() => storage.getItem(keyOf(user)))
-      return parse((await within(environment, limit, text, () => null, signal)) ?? null, user)
+      return parse((await within(environment, limit, text, signal, () => null)) ?? null, user)
     },
     save({ value, user, receivedAt, expiresAt, extra }) {
       const record: TokenRecord = { version: 1, user, value, receivedAt, expiresAt, extra }

@@ -1,27 +1,29 @@
-import { EventEmitter } from 'eventemitter3'
-import type { Session, SessionEvents, SessionOptions } from './api.js'
+import type { Session, SessionOptions } from './api.js'
 import { type Attachment, type Desk, type DetachReason, createAttachment } from './attach.js'
-import { type Caller, answerFor, satisfies } from './callers.js'
+import { answerFor, createCallers, satisfies } from './callers.js'
 import { browserEnvironment } from './environment/browser.js'
 import type { Unsubscribe } from './environment/environment.js'
-import { SessionError, isSessionError, toSessionError } from './errors.js'
-import { type Supply, examine, fly } from './flight.js'
+import { SessionError, isSessionError } from './errors.js'
+import { createEvents } from './events.js'
+import { createFlights } from './flight.js'
 import { type Adoption, type Happening, type MachineState, initialState, transition, wakeAt } from './machine.js'
 import { type GetTokenOptions, check, createPolicy, retryDelay } from './policy.js'
 import { createShelf } from './record.js'
-import { type Token, type TokenAnswer, type User, isSameUser } from './token.js'
+import { type Token, type User, isSameUser } from './token.js'
 import { signedIn, viewOf } from './view.js'
+import { within } from './within.js'
 
 const wakeGrace = 10_000
+const nothing = (): void => {}
 
 const readUser = (user: string | User): User => {
   const { id, tenant, email } = (typeof user === 'string' ? { id: user } : (user ?? {})) as User
   check(id && typeof id === 'string', 'user')
   check(tenant === undefined || typeof tenant === 'string', 'user.tenant')
-  return Object.freeze({ id, ...(tenant !== undefined && { tenant }), ...(email !== undefined && { email }) })
+  return Object.freeze({ id, tenant, email })
 }
 
-const hasMethods = (value: object | undefined, ...names: string[]): boolean =>
+const hasMethods = (value: unknown, ...names: string[]): boolean =>
   names.every((name) => typeof (value as Record<string, unknown> | undefined)?.[name] === 'function')
 
 /**
@@ -39,48 +41,34 @@ export function createSession(options: SessionOptions): Session {
   check(hasMethods(environment, 'now', 'random', 'schedule', 'onWake'), 'environment')
   const policy = createPolicy(options)
 
-  const emitter = new EventEmitter()
+  const { now } = environment
   const attachments = new Set<Attachment>()
-  const callers = new Set<Caller>()
-  const outbox: (() => void)[] = []
   let state = initialState
   let view = viewOf(state)
   let hot: Promise<string> | undefined
   let hotUntil = 0
   let controller = new AbortController()
-  let flown = 0
-  let generation = 0
   let wokeAt = -Infinity
   let calling = false
-  let draining = false
-  let leaving: DetachReason = 'detach'
+  let leaving: DetachReason
   let forgotten: Promise<void> | undefined
-  let cancelTimer: Unsubscribe = () => {}
-  let stopListening: Unsubscribe = () => {}
+  let cancelTimer = nothing
+  let stopListening = nothing
 
-  const { now } = environment
-  const emit = <Name extends keyof SessionEvents>(event: Name, payload: SessionEvents[Name]): unknown =>
-    outbox.push(() => emitter.emit(event, payload))
-  const trace = (type: string, details?: object): unknown =>
-    emitter.listenerCount('trace') && emit('trace', Object.freeze({ at: now(), type, ...details }))
+  const { tell, later, trace, deliver, on, end } = createEvents(
+    now,
+    (event, payload) => event !== 'token' || (payload as Token).user === signedIn(state),
+  )
   const fail = (error: SessionError): void => {
-    emit('error', error)
-    drain()
+    tell('error', error)
+    deliver()
   }
-  const drain = (): void => {
-    if (draining) return
-    draining = true
-    for (let run; (run = outbox.shift());) run()
-    draining = false
-  }
-
-  const supply: Supply = {
+  const callers = createCallers((caller) => answerFor(state, caller, now()))
+  const shelf = storage && createShelf(storage, name, environment, fail)
+  const { examine, fly } = createFlights(
     environment,
     policy,
-    subject,
-    shelf: storage && createShelf(storage, name, environment, fail),
-    nextGeneration: () => ++generation,
-    source: (request) => {
+    (request) => {
       calling = true
       try {
         return source(request)
@@ -88,7 +76,11 @@ export function createSession(options: SessionOptions): Session {
         calling = false
       }
     },
-  }
+    subject,
+    shelf,
+  )
+  const delay = (attempt: number, retryAfter?: number): number =>
+    now() + retryDelay(policy, attempt, environment.random(), retryAfter)
 
   /** Every change passes here: the machine decides, the world follows, then everybody is told. */
   const dispatch = (event: Happening): void => {
@@ -96,199 +88,157 @@ export function createSession(options: SessionOptions): Session {
     const { online, visible, server } = environment
     state = transition(before, { ...event, now: now(), online, eager: !server && (visible || refreshWhenHidden) })
     follow(before, event)
-    drain()
+    deliver()
   }
+  const tick = (): void => dispatch({ type: 'tick' })
 
-  const listen = (user: User): Unsubscribe => {
-    const stops = [
-      environment.onWake(() => {
-        wokeAt = now()
-        dispatch({ type: 'tick' })
-      }),
-      source.subscribe?.((answer) => {
-        if (signedIn(state) === user) take(user, answer)
-      }),
-    ]
-    return () => stops.forEach((stop) => stop?.())
-  }
-
-  /** A token that came unasked. */
-  const take = (user: User, answer: TokenAnswer | null): void => {
-    if (answer === null) return dispatch({ type: 'sign-out' })
+  /** A token that came without a call: checked like any other. */
+  const accept = (user: User, answer: unknown): Adoption | undefined => {
+    const { refused, last } = state
     try {
-      const adoption = examine(supply, answer, now(), { user, last: state.last, refused: state.refused })
-      supply.shelf?.save(adoption.token)
-      dispatch({ type: 'token', adoption })
+      const adoption = examine(answer, now(), {
+        user,
+        refused,
+        last: user === signedIn(state) ? last : undefined,
+        reason: 'initial',
+      })
+      shelf?.save(adoption.token)
+      return adoption
     } catch (error) {
       if (!isSessionError(error, 'stale_token')) fail(error as SessionError)
     }
   }
 
-  const launch = (user: User): void => {
-    const { flight, reason, last, refused, attempt } = state
-    flown = flight
-    controller.abort()
+  const listen = (user: User): Unsubscribe => {
+    const stopWaking = environment.onWake(() => {
+      wokeAt = now()
+      tick()
+    })
+    const stopPushes = source.subscribe?.((answer) => {
+      if (user !== signedIn(state)) return
+      if (answer === null) return dispatch({ type: 'sign-out' })
+      const adoption = accept(user, answer)
+      if (adoption) dispatch({ type: 'token', adoption })
+    })
+    return () => {
+      stopWaking()
+      stopPushes?.()
+    }
+  }
+
+  const launch = ({ flight, reason, last, refused, user, attempt }: MachineState): void => {
     controller = new AbortController()
     trace('fetch', { reason, attempt: attempt + 1 })
-    fly(supply, { user, reason, last, refused, controller, attempt: attempt + 1 }).then(
+    fly({ user: user!, reason, last, refused }, attempt + 1, controller).then(
       (adoption) => dispatch({ type: 'token', flight, adoption }),
-      (thrown: SessionError) => {
-        let error = thrown
+      (error: SessionError) => {
+        // Right after a wake a proxy or a firewall may still be in the way.
         if (error.status === 403 && now() - wokeAt < wakeGrace) {
           wokeAt = -Infinity
           error = new SessionError('source_failed', error.message, { status: 403 })
         }
-        const delay = retryDelay(policy, state.attempt + 1, environment.random(), error.retryAfter)
-        dispatch({ type: 'failure', flight, error, retryAt: now() + delay })
+        dispatch({ type: 'failure', flight, error, retryAt: delay(state.attempt + 1, error.retryAfter) })
       },
     )
   }
 
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
-  const follow = (before: MachineState, event: Happening): void => {
-    const { status, token, error, dueAt, spentAt, retryAt } = state
+  const follow = (before: MachineState, { type }: Happening): void => {
+    const { status, token, error, dueAt, spentAt, retryAt, attempt } = state
     const user = signedIn(state)
     const was = signedIn(before)
-    const switched = user !== was
-    if (switched) {
-      stopListening()
-      leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
-      trace(user ? (was ? 'switch' : 'sign-in') : leaving)
-      if (was && status !== 'closed') {
-        forgotten = supply.shelf?.forget(was)
-        emit('signed-out', { user: was, reason: user ? 'switched' : 'here' })
-      }
-      stopListening = user ? listen(user) : () => {}
-    } else if (before.token && !token) {
-      const reason = event.type === 'rejected' ? 'rejected' : 'expired'
-      if (reason === 'rejected') forgotten = supply.shelf?.forget(before.token.user)
-      trace('expired', { reason, generation: before.token.generation })
-      emit('expired', { token: before.token, reason })
-    }
+    const adopted = token && token !== before.token
+    const wrong = error && error !== before.error
 
     cancelTimer()
-    cancelTimer = environment.schedule(wakeAt(state), () => dispatch({ type: 'tick' }))
+    cancelTimer = environment.schedule(wakeAt(state), tick)
+    if (status !== 'fetching' || state.flight !== before.flight) controller.abort()
+    hot = token && Promise.resolve(token.value)
+    hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
-    if (status !== 'fetching') controller.abort()
-    else if (state.flight !== flown) launch(user!)
-
-    const adopted = token && token !== before.token
+    if (user !== was) {
+      leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
+      trace(was ? leaving : 'sign-in')
+      stopListening()
+      stopListening = user ? listen(user) : nothing
+      if (was && status !== 'closed') {
+        forgotten = shelf?.forget(was)
+        tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
+      }
+    } else if (before.token && !token) {
+      const reason = type === 'rejected' ? type : 'expired'
+      if (reason === type) forgotten = shelf?.forget(user!)
+      trace('expired', { reason, generation: before.token.generation })
+      tell('expired', { token: before.token, reason })
+    }
     if (adopted) {
       const { generation, receivedAt, expiresAt } = token
       trace('token', { generation, receivedAt, expiresAt, dueAt })
     }
-    const wrong = error && error !== before.error
-    if (wrong) {
-      const { code, status: answered } = error
-      trace(event.type === 'failure' ? 'failure' : 'wait', { code, status: answered, retryAt, attempt: state.attempt })
-    }
+    if (wrong) trace(type === 'failure' ? type : 'wait', { code: error.code, status: error.status, retryAt, attempt })
+    if (status === 'fetching' && state.flight !== before.flight) launch(state)
+
     const next = viewOf(state, view)
-    if (next !== view) emit('change', (view = next))
-    if (adopted) emit('token', token)
-    if (wrong) emit('error', error)
-
-    if (switched || adopted) outbox.push(() => attachments.forEach(supplyTo))
-    hot = token && Promise.resolve(token.value)
-    hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
-    callers.forEach(answer)
+    if (next !== view) tell('change', (view = next))
+    if (adopted) tell('token', token)
+    if (wrong) tell('error', error)
+    if (adopted || user !== was) later(() => attachments.forEach(bring))
+    callers.settle()
   }
 
-  const supplyTo = (attachment: Attachment): void => attachment.want(signedIn(state), state.token, leaving)
+  /** Tells an attachment what is wanted of it now. */
+  const bring = (attachment: Attachment): void => attachment.want(signedIn(state), state.token, leaving)
 
-  /** Settles a caller if there is something to tell; false: not yet. */
-  const answer = (caller: Caller): boolean => {
-    const result = answerFor(state, caller, now())
-    if (!result) return false
-    callers.delete(caller)
-    if (isSessionError(result)) caller.reject(result)
-    else caller.resolve(result)
-    return true
+  /** Resolves when every adapter and the storage have let go. */
+  const settled = async (): Promise<void> => {
+    // Whoever called us may be a listener that holds up the outbox.
+    await undefined
+    await Promise.all([forgotten, ...[...attachments].map((attachment) => attachment.settled())])
   }
 
-  const ask = (options: GetTokenOptions, after?: number): Promise<Token> =>
-    new Promise((resolve, reject) => {
-      const { signal, rejected } = options
-      if (signal?.aborted) return reject(signal.reason)
-      if (rejected) invalidate(rejected)
-      if (after === undefined) {
-        const unsatisfied = !state.token || !satisfies(state.token, options, now())
-        dispatch({ type: 'demand', unsatisfied })
-      }
-      const abort = (): void => {
-        callers.delete(caller)
-        reject(signal!.reason)
-      }
-      const end =
-        <Result>(settle: (result: Result) => void) =>
-        (result: Result): void => {
-          signal?.removeEventListener('abort', abort)
-          settle(result)
-        }
-      const caller: Caller = { user: signedIn(state), options, after, resolve: end(resolve), reject: end(reject) }
-      if (answer(caller)) return
-      if (calling) return reject(new SessionError('source_failed', 'The source asked its own session for a token.'))
-      callers.add(caller)
-      signal?.addEventListener('abort', abort)
-    })
-
-  const valueOf = (token: Token): string => token.value
-
+  const ask = async (options: GetTokenOptions, after?: number): Promise<Token> => {
+    const { signal, rejected } = options
+    if (rejected && !signal?.aborted) invalidate(rejected)
+    if (after === undefined)
+      dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
+    const caller = { user: signedIn(state), options, after }
+    if (calling && !answerFor(state, caller, now()))
+      throw new SessionError('source_failed', 'The source asked its own session for a token.')
+    return within(environment, Infinity, callers.add(caller), signal)
+  }
   const getToken = (options?: GetTokenOptions): Promise<string> =>
-    hot && !options && now() < hotUntil ? hot : ask(options ?? {}).then(valueOf)
-
-  const invalidate = (value: string): void =>
-    dispatch({ type: 'rejected', value, retryAt: now() + retryDelay(policy, 1, environment.random()) })
+    hot && !options && now() < hotUntil ? hot : ask(options ?? {}).then(({ value }) => value)
+  const invalidate = (value: string): void => dispatch({ type: 'rejected', value, retryAt: delay(1) })
 
   const desk: Desk = {
     environment,
     policy,
-    getToken: async (user, options = {}) => {
-      if (signedIn(state) !== user) throw new SessionError('user_changed', 'Somebody else has signed in.')
+    async getToken(user, options = {}) {
+      if (user !== signedIn(state)) throw new SessionError('user_changed')
       return ask(options)
     },
-    report(adapter, said, given) {
-      const { kind } = said
-      const value = ('token' in said && said.token) || given.value
+    report(adapter, signal, given) {
+      const { kind } = signal
+      const value = ('token' in signal && signal.token) || given.value
       trace('signal', { adapter, kind })
       // A refusal without an authentication code is about permissions: a new token cannot cure it.
-      if (kind === 'expired' || (kind === 'rejected' && (said.status !== 403 || said.code !== undefined)))
-        invalidate(value)
-      else if (value !== state.token?.value) return
-      else if (kind === 'accepted') dispatch({ type: 'accepted' })
-      else if (kind === 'expiring') dispatch({ type: 'demand', unsatisfied: true })
+      const permission = kind === 'rejected' && signal.status === 403 && signal.code === undefined
+      if (kind === 'expired' || (kind === 'rejected' && !permission)) invalidate(value)
+      if (value !== state.token?.value) return deliver()
+      if (kind === 'accepted') dispatch({ type: kind })
+      else dispatch({ type: 'demand', unsatisfied: kind === 'expiring' })
     },
     done(adapter, call, error) {
       trace('adapter', { adapter, call, ok: !error })
-      if (error) emit('error', error)
-      drain()
+      if (error) tell('error', error)
+      deliver()
     },
-  }
-
-  /** Resolves when every adapter, and the storage, has let go. */
-  const settled = async (): Promise<void> => {
-    // The outbox may be waiting for the listener that called us.
-    await undefined
-    await Promise.all([forgotten, ...[...attachments].map((attachment) => attachment.settled())])
   }
 
   const close = async (): Promise<void> => {
     dispatch({ type: 'close' })
     await settled()
-    emitter.removeAllListeners()
-  }
-
-  const on: Session['on'] = (event, listener) => {
-    check(typeof listener === 'function', 'listener')
-    const run = (payload: SessionEvents[typeof event]): void => {
-      // A listener before this one may have signed the user out.
-      if (event === 'token' && (payload as Token).user !== signedIn(state)) return
-      new Promise((resolve) => resolve(listener(payload) as unknown)).catch((error: unknown) => {
-        if (event !== 'error' && event !== 'trace')
-          fail(toSessionError(error, 'adapter_failed', `A listener of "${event}" failed`))
-      })
-    }
-    emitter.on(event, run)
-    return () => void emitter.off(event, run)
+    end()
   }
 
   return {
@@ -297,39 +247,22 @@ export function createSession(options: SessionOptions): Session {
     },
     signIn(given, initial) {
       const asked = readUser(given)
-      if (state.status === 'closed') throw new SessionError('closed', 'The session was closed.')
       const current = signedIn(state)
       const same = isSameUser(current, asked)
+      if (state.status === 'closed') throw new SessionError('closed')
       if (same && state.status !== 'failed') return
       const user = same ? current! : asked
-      let adoption: Adoption | undefined
-      let error: SessionError | undefined
-      if (initial !== undefined) {
-        try {
-          const { last, refused } = state
-          adoption = examine(supply, initial, now(), {
-            user,
-            refused,
-            last: same ? last : undefined,
-            reason: 'initial',
-          })
-          supply.shelf?.save(adoption.token)
-        } catch (thrown) {
-          error = thrown as SessionError
-        }
-      }
-      dispatch({ type: 'sign-in', user, adoption })
-      if (error) fail(error)
+      dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
     },
     async signOut() {
       dispatch({ type: 'sign-out' })
       await settled()
     },
     getToken,
-    refresh() {
+    async refresh() {
       const after = state.flight
       dispatch({ type: 'refresh' })
-      return ask({}, after).then(valueOf)
+      return (await ask({}, after)).value
     },
     invalidate,
     refreshUserToken: () => getToken(),
@@ -337,8 +270,8 @@ export function createSession(options: SessionOptions): Session {
       check(hasMethods(adapter, 'attach'), 'adapter')
       const attachment = createAttachment(adapter, desk)
       attachments.add(attachment)
-      outbox.push(() => supplyTo(attachment))
-      drain()
+      later(() => bring(attachment))
+      deliver()
       return () => {
         attachments.delete(attachment)
         attachment.want(undefined, undefined, 'detach')

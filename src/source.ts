@@ -2,7 +2,7 @@ import { globalFetch, wallClock } from './environment/browser.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, UnauthorizedError } from './errors.js'
 import type { SessionErrorCode, SessionErrorDetails } from './errors.js'
-import type { User } from './token.js'
+import type { TokenAnswer, User } from './token.js'
 
 /**
  * Where tokens come from. Returns null or throws an `UnauthorizedError`: nobody is signed in at the backend, which is final.
@@ -25,21 +25,6 @@ export interface TokenRequest {
   /** Aborted when the answer is not wanted any more: the time is up, the user has changed. */
   readonly signal: AbortSignal
 }
-
-/** What a source answers: the raw token, or the token with what is known about it. */
-export type TokenAnswer =
-  | string
-  | {
-      token: string
-      /** Seconds from now. */
-      expiresIn?: number | undefined
-      /** Epoch seconds, by the server's clock. */
-      expiresAt?: number | undefined
-      /** The server's clock when it answered, epoch ms. */
-      serverTime?: number | undefined
-      /** Companions that change together with the token; they come out as `token.extra`. */
-      extra?: Record<string, unknown> | undefined
-    }
 
 /** How `fromEndpoint` asks. Everything `fetch` takes, save `signal` and `cache`, which are its own. */
 export interface EndpointOptions extends Omit<RequestInit, 'signal' | 'headers' | 'cache'> {

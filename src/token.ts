@@ -112,26 +112,26 @@ export function readAnswer(answer: unknown, now: number): Reading {
 }
 
 // Engagespot's subject is `user:<id>`, Courier's stands in its scope, SuprSend's tenant in an object called scope.
-const usualSubject = (claims: Claims): { id?: unknown; tenant?: unknown } => {
+const usualSubject = (claims: Claims, user: User): { id?: unknown; tenant?: unknown } => {
   const scope = claims.scope as { tenant_id?: unknown } | string | undefined
+  const id = /\buser_id:(\S+)/.exec(scope as string)?.[1] ?? claims.entity_id ?? claims.user_id ?? claims.sub
+  const tenant = (scope as { tenant_id?: unknown } | undefined)?.tenant_id ?? claims.tenant_id ?? claims.tenant
   return {
-    id: /(?:^|\s)user_id:(\S+)/.exec(String(scope))?.[1] ?? claims.entity_id ?? claims.user_id ?? claims.sub,
-    tenant: (scope as { tenant_id?: unknown } | undefined)?.tenant_id ?? claims.tenant_id ?? claims.tenant,
+    ...(id != null && { id: id === 'user:' + user.id ? user.id : String(id) }),
+    ...(tenant != null && user.tenant !== undefined && { tenant }),
   }
 }
 
-/** Whether the claims name that user, as far as they name one. A given reader is taken at its word: what it asks for must be there. */
-export function isSubject(user: User, claims: Claims | undefined, read?: SubjectReader | false): boolean {
+/** Whether the claims name that user. What a given reader asks for has to be there; of the usual claims only what is there has to fit. */
+export function isSubject(user: User, claims: Claims = {}, read?: SubjectReader | false): boolean {
   if (read === false) return true
-  if (read) {
-    const subject = read(claims ?? {})
-    return (!('id' in subject) || subject.id === user.id) && (!('tenant' in subject) || subject.tenant === user.tenant)
+  try {
+    const subject = read ? read(claims) : usualSubject(claims, user)
+    return (['id', 'tenant'] as const).every((key) => !(key in subject) || subject[key] === user[key])
+  } catch {
+    // A reader that trips over the claims has not found the user in them.
+    return false
   }
-  const { id, tenant } = usualSubject(claims ?? {})
-  return (
-    (id == null || String(id) === user.id || id === 'user:' + user.id) &&
-    (tenant == null || user.tenant === undefined || tenant === user.tenant)
-  )
 }
 
 /** The same person in the same tenant. */

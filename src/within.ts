@@ -5,21 +5,24 @@ export function within<T>(
   environment: Environment,
   limit: number,
   work: PromiseLike<T>,
-  late: () => T,
   signal?: AbortSignal,
+  late?: () => T,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const cancel = environment.schedule(environment.now() + limit, () => resolve(new Promise((done) => done(late()))))
-    const abort = (): void => {
-      cancel()
-      reject(signal!.reason as Error)
-    }
-    const end = (): void => {
+    const abort = (): void => end(reject, signal!.reason)
+    const cancel = environment.schedule(environment.now() + limit, () =>
+      end(resolve, new Promise((done) => done(late!()))),
+    )
+    const end = <Value>(settle: (value: Value) => void, value: Value): void => {
       cancel()
       signal?.removeEventListener('abort', abort)
+      settle(value)
     }
+    if (signal?.aborted) return abort()
     signal?.addEventListener('abort', abort)
-    work.then(resolve, reject)
-    work.then(end, end)
+    work.then(
+      (value) => end(resolve, value),
+      (error: unknown) => end(reject, error),
+    )
   })
 }

@@ -1,0 +1,32 @@
+import { createClock } from './clock.js'
+import type { Environment } from './environment.js'
+import { createPage } from './page.js'
+
+// Globals are looked up at each call: what replaces them after the import (fake timers, an instrumented fetch) is used.
+
+/** The global `fetch` of the moment. */
+export const globalFetch: typeof fetch = (input, init) => fetch(input, init)
+
+/** The device's clock in epoch ms; it may run backwards. */
+export const wallClock = (): number => Date.now()
+
+/** The browser's clock, timers and page; on a server the same without a page, and no timer keeps a process alive. */
+export function browserEnvironment(): Environment {
+  return Object.assign(
+    createPage(),
+    createClock({
+      wall: wallClock,
+      monotonic: () => performance.now(),
+      setTimer(run, delay) {
+        const timer = setTimeout(run, delay)
+        ;(timer as { unref?(): void }).unref?.()
+        return timer
+      },
+      clearTimer: (timer) => clearTimeout(timer as number),
+    }),
+    {
+      random: () => Math.random(),
+      server: !('document' in globalThis || 'WorkerGlobalScope' in globalThis),
+    },
+  )
+}

@@ -1,0 +1,56 @@
+import { EventEmitter } from 'eventemitter3'
+import type { SessionEvents } from './api.js'
+import type { Unsubscribe } from './environment/environment.js'
+import { toSessionError } from './errors.js'
+import { check } from './policy.js'
+
+/** Tells everybody, in order, after the change is complete: what a listener does in turn waits for its turn. */
+export interface Events {
+  /** Runs after everything that was told before. */
+  later(run: () => void): void
+  tell<Name extends keyof SessionEvents>(event: Name, payload: SessionEvents[Name]): void
+  trace(type: string, details?: object): void
+  on<Name extends keyof SessionEvents>(event: Name, listener: (payload: SessionEvents[Name]) => void): Unsubscribe
+  /** Delivers what is waiting, unless that is under way already. */
+  deliver(): void
+  end(): void
+}
+
+/** `stillTrue` is asked right before each delivery: a listener before may have changed everything. */
+export function createEvents(
+  now: () => number,
+  stillTrue: (event: keyof SessionEvents, payload: unknown) => boolean,
+): Events {
+  const emitter = new EventEmitter()
+  const outbox: (() => void)[] = []
+  let busy = false
+  const later = (run: () => void): unknown => outbox.push(run)
+  const tell: Events['tell'] = (event, payload) => later(() => emitter.emit(event, payload))
+  const deliver = (): void => {
+    if (busy) return
+    busy = true
+    for (let run; (run = outbox.shift());) run()
+    busy = false
+  }
+  return {
+    later,
+    tell,
+    deliver,
+    trace(type, details) {
+      if (emitter.listenerCount('trace')) tell('trace', Object.freeze({ at: now(), type, ...details }))
+    },
+    on(event, listener) {
+      check(typeof listener === 'function', 'listener')
+      const run = (payload: SessionEvents[typeof event]): void => {
+        new Promise((resolve) => resolve(stillTrue(event, payload) && listener(payload))).catch((error: unknown) => {
+          if (event === 'error' || event === 'trace') return
+          tell('error', toSessionError(error, 'adapter_failed', `A listener of "${event}" failed`))
+          deliver()
+        })
+      }
+      emitter.on(event, run)
+      return () => void emitter.off(event, run)
+    },
+    end: () => void emitter.removeAllListeners(),
+  }
+}

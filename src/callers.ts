@@ -32,7 +32,7 @@ export function answerFor(
   const good = token && now < state.spentAt && token.value !== options.rejected ? token : undefined
   const busy = status === 'fetching'
   if (after === undefined) return good && (!busy || satisfies(good, options, now)) ? good : busy ? undefined : error
-  if (busy || (state.flight <= after && state.forcedAt < Infinity)) return undefined
+  if (busy || (state.flight <= after && state.askedAt < Infinity)) return undefined
   return status === 'fresh' ? good : error
 }
 

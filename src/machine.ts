@@ -31,10 +31,8 @@ export interface MachineState {
   readonly calledAt: number
   /** Starts of the calls that brought nothing newer. */
   readonly calls: readonly number[]
-  /** A refresh was asked for and is due then. */
-  readonly forcedAt: number
-  /** Offline, but asked for a token: try all the same then, the browser may be wrong. */
-  readonly probeAt: number
+  /** Somebody asked, and gets a call then whatever else holds: a refresh, or a look whether "offline" is true. */
+  readonly askedAt: number
   /** Tokens the provider refused, newest last. */
   readonly refused: readonly string[]
   /** Calls in a row because of a refusal. */
@@ -78,7 +76,7 @@ const forcedGap = 1_000
 const probeDelay = 25_000
 
 const noToken = { token: undefined, dueAt: never, spentAt: never }
-const nothingPlanned = { retryAt: never, forcedAt: never, probeAt: never }
+const nothingPlanned = { retryAt: never, askedAt: never }
 const nobody = {
   ...noToken,
   ...nothingPlanned,
@@ -101,11 +99,11 @@ export const initialState: MachineState = {
   eager: true,
 }
 
-const paused = (state: MachineState, now: number, why: string): MachineState => ({
+const wait = (state: MachineState, error: SessionError, retryAt: number): MachineState => ({
   ...state,
   status: 'waiting',
-  error: new SessionError('offline', why),
-  retryAt: now,
+  error,
+  retryAt,
 })
 
 /** Calls the source, if the budget of calls that brought nothing allows it. */
@@ -113,12 +111,14 @@ const call = (state: MachineState, now: number, reason: Reason = state.reason): 
   const freeAt = budgetFreeAt(state.calls)
   const next = { ...state, ...nothingPlanned, reason }
   return freeAt > now
-    ? { ...next, status: 'waiting', error: state.error ?? new SessionError('source_failed'), retryAt: freeAt }
+    ? wait(next, state.error ?? new SessionError('source_failed'), freeAt)
     : { ...next, status: 'fetching', flight: state.flight + 1, calledAt: now }
 }
 
-const callUnasked = (state: MachineState, now: number, reason?: Reason): MachineState =>
-  state.online ? call(state, now, reason) : paused(state, now, 'The browser is offline.')
+const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: Reason): MachineState =>
+  eager && state.online
+    ? call(state, now, reason)
+    : wait(state, new SessionError('offline', eager ? 'The browser is offline.' : 'The page is hidden.'), now)
 
 const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
   ...state,
@@ -129,7 +129,6 @@ const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): Machin
   last: token,
   error: undefined,
   retryAt: never,
-  probeAt: never,
   attempt: 0,
   mints: state.reason === 'rejected' ? state.mints : 0,
 })
@@ -145,10 +144,10 @@ const reject = (state: MachineState, value: string, now: number, retryAt: number
     refused: [...state.refused, value].slice(-refusalsKept),
   }
   if (state.status !== 'fresh') return next
-  const error = (retryable: boolean): SessionError =>
-    new SessionError('rejected', 'The provider refuses the tokens that the source supplies.', { retryable })
-  if (mints > mintsAllowed) return { ...next, status: 'failed', error: error(false) }
-  return mints > 1 ? { ...next, status: 'waiting', error: error(true), retryAt } : callUnasked(next, now)
+  const final = mints > mintsAllowed
+  const error = new SessionError('rejected', 'The provider refuses the tokens of this source.', { retryable: !final })
+  if (final) return { ...next, status: 'failed', error }
+  return mints > 1 ? wait(next, error, retryAt) : callUnasked(next, now, true)
 }
 
 /** What the event itself changes; `settle` adds what follows from the time. */
@@ -163,7 +162,7 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
     const next: MachineState = again
       ? { ...state, attempt: 0, mints: 0 }
       : { ...state, ...nobody, user: event.user, calls: same ? state.calls : [] }
-    return event.adoption ? adopt(next, event.adoption) : callUnasked(next, now, 'initial')
+    return event.adoption ? adopt(next, event.adoption) : callUnasked(next, now, true, 'initial')
   }
   if (status === 'signed-out') return state
   switch (event.type) {
@@ -177,25 +176,24 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
           : flight !== state.flight || status !== 'fetching'
       )
         return state
-      return { ...adopt(state, adoption), onlineAnyway: flight !== undefined && !event.online }
+      const proven = flight !== undefined && { online: true, onlineAnyway: !event.online }
+      return { ...adopt(state, adoption), ...proven }
     }
     case 'failure': {
       const { error, flight, retryAt } = event
       if (flight !== state.flight || status !== 'fetching') return state
       const next = { ...state, error, attempt: state.attempt + 1, calls: [...state.calls, state.calledAt].slice(-30) }
-      return error.retryable
-        ? { ...next, status: 'waiting', retryAt }
-        : { ...next, ...nothingPlanned, status: 'failed' }
+      return error.retryable ? wait(next, error, retryAt) : { ...next, ...nothingPlanned, status: 'failed' }
     }
     case 'rejected':
       return reject(state, event.value, now, event.retryAt)
     case 'accepted':
       return { ...state, mints: 0 }
     case 'refresh':
-      return { ...state, forcedAt: Math.min(state.forcedAt, Math.max(now, state.calledAt + forcedGap)) }
+      return { ...state, askedAt: Math.min(state.askedAt, Math.max(now, state.calledAt + forcedGap)) }
     case 'demand': {
       const { token } = state
-      if (status === 'waiting' && !state.online) return { ...state, probeAt: Math.min(state.probeAt, now + probeDelay) }
+      if (status === 'waiting' && !state.online) return { ...state, askedAt: Math.min(state.askedAt, now + probeDelay) }
       if (!event.unsatisfied || status !== 'fresh' || !token || !state.online) return state
       const age = now - token.receivedAt
       return age >= forcedGap && age >= (token.expiresAt! - token.receivedAt) / 10 ? call(state, now, 'forced') : state
@@ -210,13 +208,12 @@ const settle = (before: MachineState, now: number, eager: boolean): MachineState
   const state = now >= before.spentAt ? { ...before, ...noToken } : before
   const { status, online } = state
   if (status === 'fetching') return state
-  if (now >= state.forcedAt) return call(state, now, 'forced')
+  if (now >= state.askedAt) return call(state, now, status === 'waiting' ? state.reason : 'forced')
   if (status === 'fresh') {
-    if (!state.token) return eager ? callUnasked(state, now, 'refresh') : paused(state, now, 'The page is hidden.')
+    if (!state.token) return callUnasked(state, now, eager, 'refresh')
     return now >= state.dueAt && eager && online ? call(state, now, 'refresh') : state
   }
-  const tryAgain = (now >= state.retryAt && eager && online) || now >= state.probeAt
-  return status === 'waiting' && tryAgain ? call(state, now) : state
+  return status === 'waiting' && now >= state.retryAt && eager && online ? call(state, now) : state
 }
 
 /** Pure: the state after an event, which says what time it is and whether the network and the page are there. */
@@ -238,6 +235,6 @@ export function wakeAt(state: MachineState): number {
     state.spentAt,
     status === 'fresh' && unasked ? state.dueAt : never,
     status === 'waiting' && unasked ? state.retryAt : never,
-    status === 'fetching' ? never : Math.min(state.forcedAt, state.probeAt),
+    status === 'fetching' ? never : state.askedAt,
   )
 }

@@ -38,9 +38,6 @@ export interface EndpointOptions extends Omit<RequestInit, 'signal' | 'headers' 
 
 const longestBody = 131_072
 
-const toNumber = (value: unknown): number | undefined =>
-  /^-?\d+(\.\d+)?$/.test(value as string) ? Number(value) : undefined
-
 const failure = (
   problem: string,
   code: SessionErrorCode = 'invalid_answer',
@@ -49,17 +46,17 @@ const failure = (
 
 const readAnswer = (body: unknown): TokenAnswer => {
   const fields = (body ?? {}) as Record<string, unknown>
-  const { extra } = fields
   const token =
     typeof body === 'string' ? body : (fields.token ?? fields.jwt ?? fields.userToken ?? fields.access_token)
   // What no header can carry, markup, and JSON that broke off, is no token.
   if (typeof token !== 'string' || !/^\s*[!#-;=-z|~]+\s*$/.test(token)) throw failure('no token.')
+  // The session reads the rest of any source's answer with care.
   return {
     token: token.trim(),
-    expiresIn: toNumber(fields.expiresIn ?? fields.expires_in),
-    expiresAt: toNumber(fields.expiresAt ?? fields.expires_at),
-    extra: Object(extra) === extra ? (extra as Record<string, unknown>) : undefined,
-  }
+    expiresIn: fields.expiresIn ?? fields.expires_in,
+    expiresAt: fields.expiresAt ?? fields.expires_at,
+    extra: fields.extra,
+  } as TokenAnswer
 }
 
 /**
@@ -83,7 +80,6 @@ export function fromEndpoint(
     const sent = new Headers(typeof headers === 'function' ? await headers(request) : headers)
     if (!sent.has('accept')) sent.set('accept', 'application/json, text/plain')
     const response = await fetch(typeof url === 'function' ? url(request) : url, {
-      credentials: 'same-origin',
       ...init,
       cache: 'no-store',
       headers: sent,
@@ -95,7 +91,11 @@ export function fromEndpoint(
     if (status === 401 || status === 403) throw new UnauthorizedError(undefined, { status })
     if (!response.ok && type !== 'opaqueredirect') {
       const after = header('retry-after')
-      const wait = /GMT$/.test(after) ? Date.parse(after) - (date || wallClock()) : Number(toNumber(after)) * 1_000
+      const wait = /GMT$/.test(after)
+        ? Date.parse(after) - (date || wallClock())
+        : /^\d+$/.test(after)
+          ? Number(after) * 1_000
+          : NaN
       throw failure(`status ${status}.`, 'source_failed', { status, retryAfter: wait >= 0 ? wait : undefined })
     }
     const text = await response.text()

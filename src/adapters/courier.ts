@@ -58,122 +58,112 @@ interface Link {
   detach(): void
 }
 
-const quietly = (run: () => unknown): unknown => Promise.resolve().then(run).catch(Boolean)
+// What fails here is tried again when the socket opens or the next token comes.
+const attempt = async (run: () => unknown): Promise<void> => {
+  try {
+    await run()
+  } catch {}
+}
 
 function link(context: AdapterContext, shared: CourierLike, { props, datastore, onClear }: CourierOptions): Link {
-  const store = datastore as Datastore | undefined
   const undo: (() => void)[] = []
-  let client: Client | undefined
   let settings: Settings | undefined
-  let socket: Socket | undefined
+  let dialled: string | undefined
   let missed = false
 
-  const patch = <T extends object, K extends keyof T>(
-    target: T | undefined,
-    name: K,
-    wrap: (original: NonNullable<T[K]>) => unknown,
-  ): void => {
-    const original = target?.[name]
-    if (original && Reflect.set(target, name, wrap(original))) undo.push(() => Reflect.set(target, name, original))
+  const patch = <T extends object, K extends keyof T>(target: T, name: K, value: unknown): void => {
+    const original = target[name]
+    if (Reflect.set(target, name, value)) undo.push(() => (target[name] = original))
   }
 
-  const supply = async (rejected?: string): Promise<string> =>
-    (settings!.accessToken = settings!.jwt = (await context.getToken({ rejected })).value)
+  const before = <T extends object>(target: T | undefined, name: keyof T, run: (input: never) => void): void => {
+    const original = target?.[name] as ((input: unknown) => unknown) | undefined
+    if (original) {
+      patch(target!, name, (input: never) => {
+        run(input)
+        return original.call(target, input)
+      })
+    }
+  }
 
   const request = async (run: () => unknown, rejected?: string): Promise<unknown> => {
     let token
     try {
-      token = await supply(rejected)
+      token = settings!.accessToken = (await context.getToken({ rejected })).value
       return await run()
     } catch (error) {
       if ((error as { code?: unknown }).code === 401 && !rejected) return await request(run, token)
       missed = true
       throw error
     } finally {
-      // An answer for a user who has left would end up in the next one's inbox: it never comes.
+      // An answer for a user who has left would show up in the next one's inbox: it never comes.
       if (context.signal.aborted) await new Promise(() => {})
     }
   }
 
-  const dial = (): unknown => quietly(() => (store ? store.listenForUpdates() : socket!.connect()))
-  const load = (): unknown => quietly(() => store!.load!({ canUseCache: false }))
-  const catchUp = (): void => {
+  const load = (): unknown => attempt(() => datastore!.load!({ canUseCache: false }))
+
+  const revive = async (): Promise<void> => {
+    if (!missed) return
     missed = false
-    dial()
-    load()
+    await attempt(() => (datastore ? datastore.listenForUpdates() : (shared.client as Client).inbox!.socket!.connect()))
+    void load()
   }
 
-  const hook = (): void => {
-    if (client === shared.client) return
-    client = shared.client as Client
-    const { inbox, options } = client
-    const { value } = context.token
-    if (inbox?.options !== options || options?.accessToken !== value || !Reflect.set(options, 'accessToken', value))
-      return
-    settings = options
-    socket = inbox!.socket
-    patch(
-      client,
-      'inbox',
-      (target) =>
-        new Proxy(target, {
-          get: (_, name) => {
-            const member = Reflect.get(target, name) as unknown
+  const hook = (): boolean => {
+    const client = shared.client as Client | undefined
+    const { inbox, options } = client ?? {}
+    if (!options || inbox?.options !== options || !Reflect.set(options, 'accessToken', context.token.value))
+      return false
+    if (options !== settings) {
+      settings = options
+      patch(
+        client!,
+        'inbox',
+        new Proxy(inbox, {
+          get: (_, name: keyof Inbox) => {
+            const member: unknown = inbox[name]
             return typeof member === 'function'
-              ? (...input: unknown[]) => request(() => member.apply(target, input))
+              ? (...input: unknown[]) => request(() => member.apply(inbox, input))
               : member
           },
         }),
-    )
-    patch(socket, 'onOpen', (onOpen) => (event: unknown) => {
-      if (missed) catchUp()
-      return onOpen.call(socket, event)
-    })
-    patch(socket, 'onClose', (onClose) => (event: CloseEvent) => {
-      missed = true
-      if (event.code !== 1_000 && !/retry/i.test(event.reason)) {
-        void quietly(async () => ((event.target as WebSocket).url.includes(await supply()) ? load() : dial()))
-      }
-      return onClose.call(socket, event)
-    })
+      )
+      before(inbox.socket, 'onOpen', () => {
+        dialled = options.accessToken
+        void revive()
+      })
+      before(inbox.socket, 'onClose', (event: CloseEvent) => {
+        missed = true
+        if (event.code !== 1_000) void (dialled === (dialled = options.accessToken) ? load : revive)()
+      })
+    }
+    return true
   }
 
   const signIn = (): void => {
     const { user, value } = context.token
-    settings = undefined
-    undo.splice(0).forEach((run) => run())
-    // A mounted inbox asks for its messages while signIn is still running.
-    patch(store, 'load', (load) => (...input: []) => {
-      hook()
-      return load.apply(store, input)
-    })
     shared.signIn({ ...props, ...(user.tenant && { tenantId: user.tenant }), userId: user.id, jwt: value })
     hook()
   }
 
+  // A mounted inbox asks for its messages while signIn is still running.
+  before(datastore, 'load', hook)
   signIn()
   return {
     update(next) {
       context = next
-      if (settings && client === shared.client && Reflect.set(settings, 'accessToken', next.token.value)) {
-        settings.jwt = next.token.value
-        if (missed) (socket?.isOpen ? catchUp : dial)()
-      } else {
-        signIn()
-        catchUp()
-      }
+      if (hook()) void revive()
+      else signIn()
     },
     detach() {
-      undo.splice(0).forEach((run) => run())
+      undo.forEach((run) => run())
       try {
         shared.signOut()
       } finally {
-        const tabs: unknown[] = []
-        store?._datasets?.forEach((dataset, datasetId) => {
-          tabs.push({ datasetId, filter: dataset.getFilter() })
-          dataset.restoreFromSnapshot?.({ id: datasetId, messages: [], unreadCount: 0 })
-        })
-        store?.registerFeeds?.([{ tabs }])
+        const datasets = [...((datastore as Datastore | undefined)?._datasets ?? [])]
+        const tabs = datasets.map(([datasetId, dataset]) => ({ datasetId, filter: dataset.getFilter() }))
+        datastore?.registerFeeds?.([{ tabs }])
         onClear?.()
       }
     },

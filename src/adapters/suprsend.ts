@@ -18,33 +18,31 @@ export interface SuprSendOptions {
   onIdentified?: (userId: string) => void
 }
 
-interface FeedState {
-  readonly notifications: readonly { readonly n_id: string }[]
-  readonly apiStatus: string
-}
 interface Socket {
   auth: object | ((send: (auth: object) => void) => void)
   readonly active: boolean
   connect(): void
   on(event: string, listener: (detail: any) => void): void
-  off(event?: string): void
+  off(event: string): void
+}
+interface State {
+  readonly notifications: readonly { readonly n_id: string }[]
 }
 interface Feed {
   readonly socket?: Socket
-  readonly store: {
-    getState(): FeedState
-    setState(state: Partial<FeedState>): void
-    subscribe(listener: (state: FeedState) => void): unknown
-  }
   readonly emitter: { readonly all: Map<unknown, unknown> }
+  readonly store: {
+    getState(): State
+    setState(state: State): void
+    subscribe(listener: (state: State) => void): unknown
+  }
+  initializeSocketConnection(): void
   fetch(): unknown
   fetchCount(): unknown
-  initializeSocketConnection(): void
+  remove(): void
 }
 interface Internals {
-  readonly distinctId?: unknown
-  authenticateOptions?: unknown
-  readonly feeds?: { readonly feedInstances?: readonly Feed[]; initialize(options: unknown): Feed; removeAll(): void }
+  readonly feeds?: { readonly feedInstances?: readonly Feed[]; initialize(options: unknown): Feed }
 }
 
 /**
@@ -53,11 +51,10 @@ interface Internals {
  * rejects where the SDK answers that it could not identify the user.
  */
 export function suprsend(client: SuprSendLike, { unsubscribePush, onIdentified }: SuprSendOptions = {}): Adapter {
-  const inner = client as unknown as Internals
+  const { feeds } = client as unknown as Internals
   let busy: Promise<unknown> = Promise.resolve()
-  let supply: (context: AdapterContext) => Promise<unknown>
-  let release: (() => void) | undefined
 
+  const live = (): readonly Feed[] => feeds?.feedInstances ?? []
   // A late answer to identify, or a late reset, would act on whoever came next.
   const inTurn = (run: () => Promise<unknown>): Promise<unknown> => (busy = busy.then(run, run))
   const reset = (push?: boolean): Promise<unknown> => client.reset({ unsubscribePush: push })
@@ -67,8 +64,6 @@ export function suprsend(client: SuprSendLike, { unsubscribePush, onIdentified }
     async attach(context) {
       const { signal, token } = context
       const { id } = token.user
-      const { feeds } = inner
-      const make = feeds?.initialize
       let current: string
 
       // The SDK asks early, often, and for whoever is there when the answer comes: the token it has ends each of its loops.
@@ -87,9 +82,9 @@ export function suprsend(client: SuprSendLike, { unsubscribePush, onIdentified }
 
         // The first page again, as if the list were empty. A push that crosses the answer is in neither: once more.
         const catchUp = async (): Promise<void> => {
-          const { getState } = store
-          if (!missed || signal.aborted || getState().apiStatus === 'INITIAL') return
+          if (!missed || signal.aborted) return
           missed = false
+          const { getState } = store
           store.getState = () => {
             store.getState = getState
             return { ...getState(), notifications: [] }
@@ -129,40 +124,40 @@ export function suprsend(client: SuprSendLike, { unsubscribePush, onIdentified }
         listen(feed)
         return feed
       }
-
-      supply = (next) =>
+      const supply = (next: AdapterContext): Promise<unknown> =>
         inTurn(async () => {
           const { value, claims } = next.token
-          const options = claims?.exp ? { refreshUserToken } : undefined
           if (signal.aborted) return
           current = value
-          inner.authenticateOptions = options
-          const { status, statusCode } = (await client.identify(id, value, options)) ?? {}
+          const { status, statusCode } = (await client.identify(id, value, claims?.exp ? { refreshUserToken } : {})) ?? {}
           if (status === 'error') {
             if (statusCode === 401) next.report({ kind: 'rejected', token: value, status: statusCode })
             throw Error(`identify: ${statusCode}`)
           }
-          for (const { socket } of feeds?.feedInstances ?? []) socket?.active || socket?.connect()
+          for (const { socket } of live()) socket?.active || socket?.connect()
         })
-      release?.()
-      if (make) {
-        feeds.feedInstances?.forEach(follow)
-        feeds.initialize = (options) => follow(make.call(feeds, options))
-        release = () => (feeds.initialize = make)
-      }
+
       await supply(context)
-      if (!signal.aborted) onIdentified?.(id)
+      if (signal.aborted) return
+      onIdentified?.(id)
+      if (feeds) {
+        const make = feeds.initialize
+        live().forEach(follow)
+        feeds.initialize = (options) => follow(make.call(feeds, options))
+        signal.addEventListener('abort', () => (feeds.initialize = make))
+      }
+      return supply
     },
-    update: (_, context) => supply(context) as Promise<void>,
+    update: (supply: any, context) => supply(context),
     detach(_, reason) {
-      const { feeds } = inner
-      const gone = feeds?.feedInstances ?? []
-      release?.()
-      feeds?.removeAll()
-      // The SDK keeps the listeners of a removed feed: an answer under way would still reach the page.
-      for (const { emitter } of gone) emitter.all.clear()
       // Where there are no service workers, as in some webviews, the SDK throws before it lets go of the user.
-      return inTurn(() => reset(reason !== 'detach' && unsubscribePush).catch(() => reset(false))) as Promise<void>
+      const done = inTurn(() => reset(reason !== 'detach' && unsubscribePush).catch(() => reset(false)))
+      for (const feed of live()) {
+        feed.remove()
+        // The SDK keeps the listeners of a removed feed: an answer under way would still reach the page.
+        feed.emitter.all.clear()
+      }
+      return done as Promise<void>
     },
   }
 }

@@ -36,6 +36,10 @@ export interface Adapter<Handle = unknown> {
   detach?(handle: Handle, reason: 'sign-out' | 'switch' | 'detach', last: Token): void | Promise<void>
 }
 
+/** Whether an SDK says its token is no good. A 403 without an authentication code is about permissions: no new token cures it. */
+export const isRefusal = (signal: AdapterSignal): boolean =>
+  signal.kind === 'expired' || (signal.kind === 'rejected' && (signal.status !== 403 || signal.code !== undefined))
+
 /** Why an adapter lets go. */
 export type DetachReason = 'sign-out' | 'switch' | 'detach'
 

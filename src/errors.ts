@@ -30,7 +30,7 @@ const finalCodes = /^(unauth|subj|rej|signed|user|closed)/
 
 // Whoever threw the original may have quoted a token: only runs that read like words are kept.
 const redact = (text: string): string =>
-  text.replace(/[\w+/=-]{12,}/g, (run) => (/^([A-Z]?[a-z]+|[A-Z_]+)$/.test(run) ? run : '[redacted]'))
+  text.replace(/[\w+/=-]{12,}/g, (run) => (/^([A-Z]?[a-z/-]+|[A-Z_]+)$/.test(run) ? run : '[redacted]'))
 
 /**
  * The one error class of this library: `code` says what happened, `retryable` whether waiting can help.

@@ -67,7 +67,7 @@ export function withToken(session: TokenSupply, options: WithTokenOptions): type
     const { signal } = request
     const spare = init?.body instanceof ReadableStream ? undefined : request.clone()
     const send = (prepared: Request, token: string) => {
-      prepared.headers.set(header, (scheme && scheme + ' ') + token)
+      prepared.headers.set(header, `${scheme} ${token}`)
       return fetch(prepared)
     }
 

@@ -1,13 +1,13 @@
 import type { Session, SessionOptions } from './api.js'
-import { type Attachment, type Desk, type DetachReason, createAttachment } from './attach.js'
+import { type Attachment, type Desk, type DetachReason, createAttachment, isRefusal } from './attach.js'
 import { answerFor, createCallers, satisfies } from './callers.js'
-import { browserEnvironment } from './environment/browser.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, isSessionError } from './errors.js'
 import { createEvents } from './events.js'
 import { createFlights } from './flight.js'
 import { type Adoption, type Happening, type MachineState, initialState, transition, wakeAt } from './machine.js'
-import { type GetTokenOptions, check, createPolicy, retryDelay } from './policy.js'
+import { hasMethods, readOptions, readUser } from './options.js'
+import { type GetTokenOptions, check, retryDelay } from './policy.js'
 import { createShelf } from './record.js'
 import { type Token, type User, isSameUser } from './token.js'
 import { signedIn, viewOf } from './view.js'
@@ -16,31 +16,12 @@ import { within } from './within.js'
 const wakeGrace = 10_000
 const nothing = (): void => {}
 
-const readUser = (user: string | User): User => {
-  const { id, tenant, email } = (typeof user === 'string' ? { id: user } : (user ?? {})) as User
-  check(id && typeof id === 'string', 'user')
-  check(tenant === undefined || typeof tenant === 'string', 'user.tenant')
-  return Object.freeze({ id, tenant, email })
-}
-
-const hasMethods = (value: unknown, ...names: string[]): boolean =>
-  names.every((name) => typeof (value as Record<string, unknown> | undefined)?.[name] === 'function')
-
 /**
  * A session, signed out. Makes no request, starts no timer and opens no channel before `signIn`; safe to call on a server.
  * Throws a TypeError that names the option for options of a wrong kind.
  */
 export function createSession(options: SessionOptions): Session {
-  const { source, name = 'default', storage, subject, refreshWhenHidden = true } = options ?? {}
-  const environment = options?.environment ?? browserEnvironment()
-  check(typeof source === 'function', 'source')
-  check(typeof name === 'string', 'name')
-  check(!storage || hasMethods(storage, 'getItem', 'setItem', 'removeItem'), 'storage')
-  check(!subject || typeof subject === 'function', 'subject')
-  check(typeof refreshWhenHidden === 'boolean', 'refreshWhenHidden')
-  check(hasMethods(environment, 'now', 'random', 'schedule', 'onWake'), 'environment')
-  const policy = createPolicy(options)
-
+  const { environment, source, name, storage, subject, refreshWhenHidden, policy } = readOptions(options)
   const { now } = environment
   const attachments = new Set<Attachment>()
   let state = initialState
@@ -182,7 +163,7 @@ export function createSession(options: SessionOptions): Session {
     if (next !== view) tell('change', (view = next))
     if (adopted) tell('token', token)
     if (wrong) tell('error', error)
-    if (adopted || user !== was) later(() => attachments.forEach(bring))
+    if (token !== before.token || user !== was) later(() => attachments.forEach(bring))
     callers.settle()
   }
 
@@ -221,11 +202,9 @@ export function createSession(options: SessionOptions): Session {
       const { kind } = signal
       const value = ('token' in signal && signal.token) || given.value
       trace('signal', { adapter, kind })
-      // A refusal without an authentication code is about permissions: a new token cannot cure it.
-      const permission = kind === 'rejected' && signal.status === 403 && signal.code === undefined
-      if (kind === 'expired' || (kind === 'rejected' && !permission)) invalidate(value)
-      if (value !== state.token?.value) return deliver()
-      if (kind === 'accepted') dispatch({ type: kind })
+      if (isRefusal(signal)) invalidate(value)
+      else if (value !== state.token?.value) deliver()
+      else if (kind === 'accepted') dispatch({ type: kind })
       else dispatch({ type: 'demand', unsatisfied: kind === 'expiring' })
     },
     done(adapter, call, error) {

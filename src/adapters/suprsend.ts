@@ -129,7 +129,8 @@ export function suprsend(client: SuprSendLike, { unsubscribePush, onIdentified }
           const { value, claims } = next.token
           if (signal.aborted) return
           current = value
-          const { status, statusCode } = (await client.identify(id, value, claims?.exp ? { refreshUserToken } : {})) ?? {}
+          const { status, statusCode } =
+            (await client.identify(id, value, claims?.exp ? { refreshUserToken } : {})) ?? {}
           if (status === 'error') {
             if (statusCode === 401) next.report({ kind: 'rejected', token: value, status: statusCode })
             throw Error(`identify: ${statusCode}`)

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Adapter } from './attach.js'
 import type { Environment, Unsubscribe } from './environment/environment.js'
 import type { SessionError } from './errors.js'

@@ -136,7 +136,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     mine.token = to
     return call('update', async () => {
       const next = await adapter.update!(mine.handle, contextOf(to, mine.controller))
-      if (next !== undefined) mine.handle = next as Handle
+      if (next !== undefined) mine.handle = next
     })
   }
 

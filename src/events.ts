@@ -1,26 +1,25 @@
 import { EventEmitter } from 'eventemitter3'
-import type { SessionEvents } from './api.js'
+import type { SessionEvents, TraceEntry } from './api.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { toSessionError } from './errors.js'
 import { check } from './policy.js'
+import type { Token } from './token.js'
 
 /** Tells everybody, in order, after the change is complete: what a listener does in turn waits for its turn. */
 export interface Events {
   /** Runs after everything that was told before. */
   later(run: () => void): void
   tell<Name extends keyof SessionEvents>(event: Name, payload: SessionEvents[Name]): void
-  trace(type: string, details?: object): void
+  /** The entries are made only if somebody listens. */
+  trace(entries: () => Omit<TraceEntry, 'at'>[]): void
   on<Name extends keyof SessionEvents>(event: Name, listener: (payload: SessionEvents[Name]) => void): Unsubscribe
   /** Delivers what is waiting, unless that is under way already. */
   deliver(): void
   end(): void
 }
 
-/** `stillTrue` is asked right before each delivery: a listener before may have changed everything. */
-export function createEvents(
-  now: () => number,
-  stillTrue: (event: keyof SessionEvents, payload: unknown) => boolean,
-): Events {
+/** `current` is asked right before a token is told to a listener: the one before may have signed its user out. */
+export function createEvents(now: () => number, current: (token: Token) => boolean): Events {
   const emitter = new EventEmitter()
   const outbox: (() => void)[] = []
   let busy = false
@@ -36,17 +35,20 @@ export function createEvents(
     later,
     tell,
     deliver,
-    trace(type, details) {
-      if (emitter.listenerCount('trace')) tell('trace', Object.freeze({ at: now(), type, ...details }))
+    trace(entries) {
+      if (!emitter.listenerCount('trace')) return
+      for (const entry of entries()) tell('trace', Object.freeze({ at: now(), ...entry } as TraceEntry))
     },
     on(event, listener) {
       check(typeof listener === 'function', 'listener')
       const run = (payload: SessionEvents[typeof event]): void => {
-        new Promise((resolve) => resolve(stillTrue(event, payload) && listener(payload))).catch((error: unknown) => {
-          if (event === 'error' || event === 'trace') return
-          tell('error', toSessionError(error, 'adapter_failed', `A listener of "${event}" failed`))
-          deliver()
-        })
+        new Promise((resolve) => resolve((event !== 'token' || current(payload as Token)) && listener(payload))).catch(
+          (error: unknown) => {
+            if (event === 'error' || event === 'trace') return
+            tell('error', toSessionError(error, 'adapter_failed', `A listener of "${event}" failed`))
+            deliver()
+          },
+        )
       }
       emitter.on(event, run)
       return () => void emitter.off(event, run)

@@ -18,8 +18,8 @@ export interface Expectation {
 
 /** How a session's answers come in. */
 export interface Flights {
-  /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
-  examine(answer: unknown, since: number, expected: Expectation): Adoption
+  /** An answer that came without a call: checked and saved like any other. Throws the SessionError that says what is wrong with it. */
+  take(answer: unknown, expected: Expectation): Adoption
   /** One request. Alone → look again → source → check → save: the token that becomes the session's, or a SessionError. */
   fly(expected: Expectation, attempt: number, controller: AbortController): Promise<Adoption>
 }
@@ -36,9 +36,10 @@ export function createFlights(
   const { now } = environment
   let generation = 0
 
-  const examine: Flights['examine'] = (answer, since, { user, last, refused, reason }) => {
+  /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
+  const examine = (answer: unknown, since: number, { user, last, refused, reason }: Expectation): Adoption => {
     if (answer === null) throw new UnauthorizedError()
-    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis } = readAnswer(answer, since)
+    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since)
     if (!isSubject(user, claims, subject))
       throw new SessionError('subject_mismatch', 'The token is for another user or tenant; see the option "subject".')
     const stated = basis !== 'none'
@@ -55,7 +56,7 @@ export function createFlights(
       same && !expiresAt
         ? last
         : createToken({ value, user, claims, extra, receivedAt: since, expiresAt, generation: ++generation })
-    return { token, spentAt, dueAt: Math.min(dueAt, spentAt) }
+    return { token, spentAt, dueAt: Math.min(dueAt, spentAt), basis, odd }
   }
 
   const look = async (expected: Expectation, signal: AbortSignal): Promise<Adoption | undefined> => {
@@ -71,8 +72,14 @@ export function createFlights(
     }
   }
 
+  const take = (answer: unknown, expected: Expectation, since: number = now()): Adoption => {
+    const adoption = examine(answer, since, expected)
+    shelf?.save(adoption.token)
+    return adoption
+  }
+
   return {
-    examine,
+    take,
     async fly(expected, attempt, controller) {
       const { signal } = controller
       const { user, reason, last } = expected
@@ -86,9 +93,7 @@ export function createFlights(
           throw new SessionError('timeout', 'The source did not answer in time.')
         })
         if (signal.aborted) throw signal.reason
-        const adoption = examine(answer, since, expected)
-        shelf?.save(adoption.token)
-        return adoption
+        return take(answer, expected, since)
       } catch (error) {
         throw toSessionError(error, 'source_failed', 'The source failed')
       }

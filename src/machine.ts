@@ -49,6 +49,9 @@ export interface Adoption {
   readonly token: Token
   readonly dueAt: number
   readonly spentAt: number
+  /** For the trace: what the lifetime was taken from, and whether the token stated it in an odd way. */
+  readonly basis?: string
+  readonly odd?: boolean | undefined
 }
 
 /** What happened. */

@@ -25,7 +25,7 @@ export function readOptions(options: SessionOptions): Settings {
 
 /** The user that `signIn` was given, frozen. Throws a TypeError for one without an id. */
 export function readUser(user: string | User): User {
-  const { id, tenant, email } = (typeof user === 'string' ? { id: user } : (user ?? {})) as User
+  const { id, tenant, email } = typeof user === 'string' ? { id: user } : (user ?? {})
   check(id && typeof id === 'string', 'user')
   check(tenant === undefined || typeof tenant === 'string', 'user.tenant')
   return Object.freeze({ id, tenant, email })

@@ -58,9 +58,14 @@ export function createPolicy({
   check(typeof minValidity === 'number' && minValidity >= 0, 'minValidity')
   check(typeof fallbackLifetime === 'number' && fallbackLifetime > 0, 'fallbackLifetime')
   check(typeof timeout === 'number' && timeout > 0, 'timeout')
-  const { minDelay = 1_000, maxDelay = 60_000 } = (retry ?? {}) as NonNullable<typeof retry>
+  const { minDelay = 1_000, maxDelay = 60_000 } = retry ?? {}
   check(
-    retry && Number.isFinite(minDelay) && minDelay > 0 && Number.isFinite(maxDelay) && maxDelay >= minDelay,
+    Object(retry) === retry &&
+      !Array.isArray(retry) &&
+      Number.isFinite(minDelay) &&
+      minDelay > 0 &&
+      Number.isFinite(maxDelay) &&
+      maxDelay >= minDelay,
     'retry',
   )
   return { refreshAt, minValidity, fallbackLifetime, timeout, minDelay, maxDelay }

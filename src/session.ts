@@ -4,6 +4,7 @@ import { answerFor, createCallers, satisfies } from './callers.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, isSessionError } from './errors.js'
 import { createEvents } from './events.js'
+import { explain, lossOf } from './explain.js'
 import { createFlights } from './flight.js'
 import { type Adoption, type Happening, type MachineState, initialState, transition, wakeAt } from './machine.js'
 import { hasMethods, readOptions, readUser } from './options.js'
@@ -36,17 +37,15 @@ export function createSession(options: SessionOptions): Session {
   let cancelTimer = nothing
   let stopListening = nothing
 
-  const { tell, later, trace, deliver, on, end } = createEvents(
-    now,
-    (event, payload) => event !== 'token' || (payload as Token).user === signedIn(state),
-  )
+  const current = (token: Token): boolean => token.user === signedIn(state)
+  const { tell, later, trace, deliver, on, end } = createEvents(now, current)
   const fail = (error: SessionError): void => {
     tell('error', error)
     deliver()
   }
   const callers = createCallers((caller) => answerFor(state, caller, now()))
   const shelf = storage && createShelf(storage, name, environment, fail)
-  const { examine, fly } = createFlights(
+  const { take, fly } = createFlights(
     environment,
     policy,
     (request) => {
@@ -72,19 +71,11 @@ export function createSession(options: SessionOptions): Session {
     deliver()
   }
   const tick = (): void => dispatch({ type: 'tick' })
-
-  /** A token that came without a call: checked like any other. */
+  /** A token that came without a call, if it is good and new. */
   const accept = (user: User, answer: unknown): Adoption | undefined => {
-    const { refused, last } = state
+    const last = user === signedIn(state) ? state.last : undefined
     try {
-      const adoption = examine(answer, now(), {
-        user,
-        refused,
-        last: user === signedIn(state) ? last : undefined,
-        reason: 'initial',
-      })
-      shelf?.save(adoption.token)
-      return adoption
+      return take(answer, { user, last, refused: state.refused, reason: 'initial' })
     } catch (error) {
       if (!isSessionError(error, 'stale_token')) fail(error as SessionError)
     }
@@ -109,10 +100,10 @@ export function createSession(options: SessionOptions): Session {
 
   const launch = ({ flight, reason, last, refused, user, attempt }: MachineState): void => {
     controller = new AbortController()
-    trace('fetch', { reason, attempt: attempt + 1 })
     fly({ user: user!, reason, last, refused }, attempt + 1, controller).then(
       (adoption) => dispatch({ type: 'token', flight, adoption }),
-      (error: SessionError) => {
+      (thrown: unknown) => {
+        let error = thrown as SessionError
         // Right after a wake a proxy or a firewall may still be in the way.
         if (error.status === 403 && now() - wokeAt < wakeGrace) {
           wokeAt = -Infinity
@@ -124,8 +115,8 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
-  const follow = (before: MachineState, { type }: Happening): void => {
-    const { status, token, error, dueAt, spentAt, retryAt, attempt } = state
+  const follow = (before: MachineState, event: Happening): void => {
+    const { status, token, error, dueAt, spentAt } = state
     const user = signedIn(state)
     const was = signedIn(before)
     const adopted = token && token !== before.token
@@ -137,9 +128,9 @@ export function createSession(options: SessionOptions): Session {
     hot = token && Promise.resolve(token.value)
     hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
+    trace(() => explain(before, state, event))
     if (user !== was) {
       leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
-      trace(was ? leaving : 'sign-in')
       stopListening()
       stopListening = user ? listen(user) : nothing
       if (was && status !== 'closed') {
@@ -147,16 +138,10 @@ export function createSession(options: SessionOptions): Session {
         tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
       }
     } else if (before.token && !token) {
-      const reason = type === 'rejected' ? type : 'expired'
-      if (reason === type) forgotten = shelf?.forget(user!)
-      trace('expired', { reason, generation: before.token.generation })
+      const reason = lossOf(event)
+      if (reason === 'rejected') forgotten = shelf?.forget(user!)
       tell('expired', { token: before.token, reason })
     }
-    if (adopted) {
-      const { generation, receivedAt, expiresAt } = token
-      trace('token', { generation, receivedAt, expiresAt, dueAt })
-    }
-    if (wrong) trace(type === 'failure' ? type : 'wait', { code: error.code, status: error.status, retryAt, attempt })
     if (status === 'fetching' && state.flight !== before.flight) launch(state)
 
     const next = viewOf(state, view)
@@ -173,7 +158,7 @@ export function createSession(options: SessionOptions): Session {
   /** Resolves when every adapter and the storage have let go. */
   const settled = async (): Promise<void> => {
     // Whoever called us may be a listener that holds up the outbox.
-    await undefined
+    await Promise.resolve()
     await Promise.all([forgotten, ...[...attachments].map((attachment) => attachment.settled())])
   }
 
@@ -201,14 +186,14 @@ export function createSession(options: SessionOptions): Session {
     report(adapter, signal, given) {
       const { kind } = signal
       const value = ('token' in signal && signal.token) || given.value
-      trace('signal', { adapter, kind })
+      trace(() => [{ type: 'signal', adapter, kind }])
       if (isRefusal(signal)) invalidate(value)
       else if (value !== state.token?.value) deliver()
       else if (kind === 'accepted') dispatch({ type: kind })
       else dispatch({ type: 'demand', unsatisfied: kind === 'expiring' })
     },
     done(adapter, call, error) {
-      trace('adapter', { adapter, call, ok: !error })
+      trace(() => [{ type: 'adapter', adapter, call, ok: !error }])
       if (error) tell('error', error)
       deliver()
     },
@@ -258,7 +243,7 @@ export function createSession(options: SessionOptions): Session {
       }
     },
     on,
-    subscribe: (listener) => on('change', () => listener()),
+    subscribe: (listener) => on('change', listener),
     close,
     [Symbol.asyncDispose]: close,
   }

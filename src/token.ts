@@ -51,9 +51,11 @@ export interface Reading {
   readonly claims: Claims | undefined
   readonly extra: Record<string, unknown> | undefined
   /** Milliseconds from receipt; undefined: the token states none. */
-  readonly lifetime: number | undefined
+  readonly lifetime?: number | undefined
   /** What the lifetime was taken from. */
   readonly basis: 'expiresIn' | 'server-clock' | 'exp-iat' | 'exp' | 'none'
+  /** The token's end is not a number of seconds: text, milliseconds or beyond reason. */
+  readonly odd?: boolean
 }
 
 const sendable = /^[!-~]{1,16384}$/
@@ -80,21 +82,23 @@ const readClaims = (value: string): Claims | undefined => {
   }
 }
 
-const readLifetime = (
-  answer: Exclude<TokenAnswer, string>,
-  claims: Claims = {},
-  now: number,
-): [number | undefined, Reading['basis']] => {
+type Lifetime = Pick<Reading, 'lifetime' | 'basis' | 'odd'>
+
+const readLifetime = (answer: Exclude<TokenAnswer, string>, claims: Claims = {}, now: number): Lifetime => {
   const stated = number(answer.expiresIn) * 1e3
-  if (stated === stated) return [stated, 'expiresIn']
-  const end = epoch(answer.expiresAt ?? claims.exp)
-  if (end !== end) return [undefined, 'none']
+  if (stated === stated) return { lifetime: stated, basis: 'expiresIn' }
+  const exp = [answer.expiresAt, claims.exp].find((time) => time !== undefined)
+  const end = [answer.expiresAt, claims.exp].map(epoch).find((time) => time === time) ?? NaN
+  const odd = exp !== undefined && !(typeof exp === 'number' && exp * 1e3 === end)
+  if (end !== end) return { basis: 'none', odd }
   const byServer = end - epoch(answer.serverTime)
-  if (byServer === byServer) return [byServer, 'server-clock']
+  if (byServer === byServer) return { lifetime: byServer, basis: 'server-clock', odd }
   const left = end - now
   const whole = end - epoch(claims.iat)
   // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
-  return whole < left || (left <= 0 && whole > 0) ? [whole, 'exp-iat'] : [left, 'exp']
+  return whole < left || (left <= 0 && whole > 0)
+    ? { lifetime: whole, basis: 'exp-iat', odd }
+    : { lifetime: left, basis: 'exp', odd }
 }
 
 /** Reads a source's answer received at `now`. Throws `invalid_answer`; the message never quotes the answer. */
@@ -104,11 +108,15 @@ export function readAnswer(answer: unknown, now: number): Reading {
   if (typeof token !== 'string' || !sendable.test(token))
     throw new SessionError('invalid_answer', 'The source answered no usable token.')
   const claims = readClaims(token)
-  const [lifetime, basis] = readLifetime(fields, claims, now)
-  const wait = epoch(claims?.nbf) - epoch(claims?.iat)
-  if (wait > 0)
-    throw new SessionError('invalid_answer', 'The token is not valid yet (nbf after iat).', { retryAfter: wait })
-  return { value: token, claims, extra: extra && typeof extra === 'object' ? extra : undefined, lifetime, basis }
+  // Only what nbf has beyond iat is meant: the local clock may be behind the server's.
+  const wait = epoch(claims?.nbf) - Math.max(epoch(claims?.iat), now)
+  if (wait > 0) throw new SessionError('invalid_answer', 'The token is not valid yet (nbf).', { retryAfter: wait })
+  return {
+    value: token,
+    claims,
+    extra: Object(extra) === extra ? extra : undefined,
+    ...readLifetime(fields, claims, now),
+  }
 }
 
 // Engagespot's subject is `user:<id>`, Courier's stands in its scope, SuprSend's tenant in an object called scope.

@@ -9,20 +9,21 @@ export function within<T>(
   late?: () => T,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const abort = (): void => end(reject, signal!.reason)
-    const cancel = environment.schedule(environment.now() + limit, () =>
-      end(resolve, new Promise((done) => done(late!()))),
-    )
-    const end = <Value>(settle: (value: Value) => void, value: Value): void => {
+    const end = (): void => {
       cancel()
       signal?.removeEventListener('abort', abort)
-      settle(value)
     }
-    if (signal?.aborted) return abort()
+    const abort = (): void => {
+      end()
+      reject(signal!.reason)
+    }
+    const cancel = environment.schedule(environment.now() + limit, () => {
+      end()
+      new Promise<T>((done) => done(late!())).then(resolve, reject)
+    })
     signal?.addEventListener('abort', abort)
-    work.then(
-      (value) => end(resolve, value),
-      (error: unknown) => end(reject, error),
-    )
+    work.then(resolve, reject)
+    work.then(end, end)
+    if (signal?.aborted) abort()
   })
 }

@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { extname } from 'node:path'
 import commonjs from '@rollup/plugin-commonjs'
 import resolve from '@rollup/plugin-node-resolve'
@@ -12,14 +12,14 @@ const entries = {
   notifizz: 'build/adapters/notifizz.js',
 }
 
+// build/ may still hold what an older src/ had: only declarations with a source are shipped.
+const shipped = (file) =>
+  !extname(file) || (file.endsWith('.d.ts') && existsSync(file.replace('build', 'src').replace('.d.ts', '.ts')))
+
 const declarations = {
   name: 'declarations',
-  writeBundle() {
-    cpSync('build', 'dist/types', {
-      recursive: true,
-      filter: (file) => !extname(file) || file.endsWith('.d.ts'),
-    })
-  },
+  buildStart: () => rmSync('dist', { recursive: true, force: true }),
+  writeBundle: () => cpSync('build', 'dist/types', { recursive: true, filter: shipped }),
 }
 
 export default [
@@ -30,7 +30,7 @@ export default [
     plugins: [declarations],
   },
   {
-    input: 'build/iife.js',
+    input: 'build/script.js',
     output: { file: 'dist/inbox-session.iife.js', format: 'iife', name: 'InboxSession' },
     plugins: [resolve({ browser: true }), commonjs(), terser({ ecma: 2020, compress: { passes: 3 } })],
   },

@@ -1,0 +1,84 @@
+import { createSession, fromEndpoint, fromFirebase, isSessionError, memoryStorage, withToken } from 'inbox-session'
+import { SessionError, UnauthorizedError } from 'inbox-session'
+import type { Adapter, AdapterContext, AdapterSignal, Claims, EndpointOptions, Environment } from 'inbox-session'
+import type { GetTokenOptions, Session, SessionErrorCode, SessionEvents, SessionOptions } from 'inbox-session'
+import type { SessionState, Tabs, Token, TokenAnswer, TokenRequest, TokenSource, TokenStorage } from 'inbox-session'
+import type { TraceEntry, Unsubscribe, User } from 'inbox-session'
+import { courier, type CourierDatastoreLike, type CourierLike } from 'inbox-session/courier'
+import { engagespot, type EngagespotLike } from 'inbox-session/engagespot'
+import { notifizz, type NotifizzOptions } from 'inbox-session/notifizz'
+import { suprsend, type SuprSendLike } from 'inbox-session/suprsend'
+
+declare const shared: CourierLike
+declare const datastore: CourierDatastoreLike
+declare const client: SuprSendLike
+declare const instance: EngagespotLike & { readonly events: unknown }
+declare const environment: Environment
+declare const tabs: Tabs
+
+const headers = (request: TokenRequest): HeadersInit => ({ 'x-reason': request.reason })
+const endpoint: EndpointOptions = { method: 'POST', headers, credentials: 'include', read: () => null }
+const source: TokenSource = fromEndpoint('/inbox-token', endpoint)
+const storage: TokenStorage = memoryStorage()
+const options: SessionOptions = { source, storage, refreshAt: [0.8, 0.83], subject: false, environment }
+const session: Session = createSession(options)
+const answer: TokenAnswer = { token: 'opaque', expiresIn: 60, extra: { hash: 'h' } }
+const user: User = { id: 'ada', tenant: 'acme' }
+session.signIn(user, answer)
+session.signIn('ada')
+
+const own: Adapter<{ token: string }> = {
+  name: 'own',
+  attach: (context: AdapterContext) => ({ token: context.token.value }),
+  update: (handle, { token }) => void (handle.token = token.value),
+  detach: (handle, reason: 'sign-out' | 'switch' | 'detach', last: Token) => void [handle, reason, last],
+}
+const detach: () => Promise<void> = session.attach(own)
+session.attach(courier(shared, { props: { showLogs: false }, datastore, onClear: () => undefined }))
+session.attach(suprsend(client, { unsubscribePush: false }))
+session.attach(engagespot(() => instance, { onInstance: (made) => made?.events }))
+session.attach(notifizz((given: NotifizzOptions) => ({ destroy: () => void given.token }), { apiKey: 'key' }))
+
+const stop: Unsubscribe = session.on('token', (token) => token.generation.toFixed())
+session.on('error', (error) => {
+  const code: SessionErrorCode = error.code
+  return [code, error.retryable, error.status, error.retryAfter]
+})
+session.on('trace', (entry: TraceEntry) => entry.reason)
+session.on('expired', ({ reason }: SessionEvents['expired']) => reason)
+session.on('signed-out', ({ user: gone, reason }) => `${gone.id} ${reason}`)
+// @ts-expect-error there is no such event
+session.on('tokens', () => undefined)
+// @ts-expect-error the rule takes two parts of a lifetime
+createSession({ source, refreshAt: [0.8] })
+// @ts-expect-error a session needs a source
+createSession({})
+// @ts-expect-error snapshots are read-only
+session.state.status = 'closed'
+
+const state: SessionState = session.state
+if (state.status === 'waiting') state.retryAt.toFixed()
+if (state.status === 'fresh') {
+  const claims: Claims | undefined = state.token.claims
+  const expiresAt: number | undefined = state.token.expiresAt
+  void [claims, expiresAt]
+}
+const asked: GetTokenOptions = {
+  signal: new AbortController().signal,
+  rejected: 'old',
+  minValidity: 60_000,
+  maxAge: 5_000,
+}
+const told: AdapterSignal = { kind: 'rejected', status: 401 }
+const refresh: (old?: string, payload?: unknown) => Promise<string> = session.refreshUserToken
+try {
+  const raw: string = await session.getToken(asked)
+  await withToken(session, { origins: ['https://example.com'] })(`/messages?${raw.length}`)
+} catch (error) {
+  if (isSessionError(error, 'timeout')) void error.retryAfter
+  if (error instanceof UnauthorizedError) throw new SessionError('unauthorized')
+}
+fromFirebase({ currentUser: null })
+void [tabs, told, refresh, stop, detach]
+await session.signOut()
+await session.close()

@@ -1,0 +1,23 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { bundle, sizes } from './bundle.mjs'
+
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const adapters = Object.keys(JSON.parse(readFileSync(at('package.json'), 'utf8')).exports)
+  .map((path) => path.slice(2))
+  .filter((name) => existsSync(at(`src/adapters/${name}.ts`)))
+
+const limits = { core: 5120, adapter: 700 }
+const measured = [
+  { name: 'core', limit: limits.core, code: `export { createSession, fromEndpoint } from 'inbox-session'` },
+  { name: 'index', code: `export * from 'inbox-session'` },
+  ...adapters.map((name) => ({ name, limit: limits.adapter, code: `export { ${name} } from 'inbox-session/${name}'` })),
+]
+
+/** Every measured part of the package: its name, limit (bytes after brotli) and sizes. */
+export async function measure() {
+  const parts = []
+  for (const { name, limit, code } of measured) parts.push({ name, limit: limit ?? '', ...sizes(await bundle(code)) })
+  parts.push({ name: 'script', limit: '', ...sizes(readFileSync(at('dist/inbox-session.iife.js'))) })
+  return parts
+}

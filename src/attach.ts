@@ -69,7 +69,6 @@ interface Held<Handle> {
 }
 
 const callLimit = 5_000
-const repeatGap = 1_000
 
 /** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
 export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
@@ -84,7 +83,8 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
   let failures = 0
   let retryAt = 0
   let cancelRetry: Unsubscribe = () => {}
-  let repeatedAt = -Infinity
+  let repeats = 0
+  let repeatedAt = 0
   let busy = false
   let running: Promise<void> | undefined
 
@@ -165,11 +165,14 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     running = run()
   }
 
-  // An SDK that loses its session in a loop gets the token again once a second.
+  // An SDK that loses its session in a loop gets the same token again at growing distances; a new token starts over.
   const repeat = (): void => {
+    const now = environment.now()
+    const wait = repeats && retryDelay(policy, repeats, environment.random())
     cancelRetry()
-    cancelRetry = environment.schedule(Math.max(environment.now(), repeatedAt + repeatGap), () => {
+    cancelRetry = environment.schedule(Math.max(now, repeatedAt + wait), () => {
       repeatedAt = environment.now()
+      repeats++
       again = true
       go()
     })
@@ -180,7 +183,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       if (nextUser !== user) controller.abort()
       if (nextToken !== token) {
         cancelRetry()
-        retryAt = 0
+        retryAt = repeats = 0
       }
       user = nextUser
       token = nextToken

@@ -77,6 +77,7 @@ const mintsAllowed = 2
 const quietTime = 60_000
 const forcedGap = 1_000
 const probeDelay = 25_000
+const endlessCountsAs = 3_600_000
 
 const noToken = { token: undefined, dueAt: never, spentAt: never }
 const nothingPlanned = { retryAt: never, askedAt: never }
@@ -132,6 +133,8 @@ const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): Machin
   last: token,
   error: undefined,
   retryAt: never,
+  // A probe has done its work; a refresh that was asked for meanwhile is still to come.
+  askedAt: state.status === 'waiting' ? never : state.askedAt,
   attempt: 0,
   mints: state.reason === 'rejected' ? state.mints : 0,
 })
@@ -149,7 +152,7 @@ const reject = (state: MachineState, value: string, now: number, retryAt: number
   if (state.status !== 'fresh') return next
   const final = mints > mintsAllowed
   const error = new SessionError('rejected', 'The provider refuses the tokens of this source.', { retryable: !final })
-  if (final) return { ...next, status: 'failed', error }
+  if (final) return { ...next, ...nothingPlanned, status: 'failed', error }
   return mints > 1 ? wait(next, error, retryAt) : callUnasked(next, now, true)
 }
 
@@ -198,8 +201,9 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const { token } = state
       if (status === 'waiting' && !state.online) return { ...state, askedAt: Math.min(state.askedAt, now + probeDelay) }
       if (!event.unsatisfied || status !== 'fresh' || !token || !state.online) return state
-      const age = now - token.receivedAt
-      return age >= forcedGap && age >= (token.expiresAt! - token.receivedAt) / 10 ? call(state, now, 'forced') : state
+      const { receivedAt, expiresAt = receivedAt + endlessCountsAs } = token
+      const age = now - receivedAt
+      return age >= forcedGap && age >= (expiresAt - receivedAt) / 10 ? call(state, now, 'forced') : state
     }
     default:
       return state

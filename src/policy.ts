@@ -6,7 +6,7 @@ export interface GetTokenOptions {
   rejected?: string | undefined
   /** Milliseconds the token must be good for. Best effort where the backend's tokens live shorter. Default: the session's. */
   minValidity?: number | undefined
-  /** Milliseconds since it was received. Best effort: a token younger than a tenth of its lifetime is not replaced for it. */
+  /** Milliseconds since it was received. Best effort: a token younger than a tenth of its lifetime (of an hour, where it has no end) is not replaced for it. */
   maxAge?: number | undefined
 }
 

@@ -39,10 +39,7 @@ export function createSession(options: SessionOptions): Session {
 
   const current = (token: Token): boolean => token.user === signedIn(state)
   const { tell, later, trace, deliver, on, end } = createEvents(now, current)
-  const fail = (error: SessionError): void => {
-    tell('error', error)
-    deliver()
-  }
+  const fail = (error: SessionError): void => (tell('error', error), deliver())
   const callers = createCallers((caller) => answerFor(state, caller, now()))
   const shelf = storage && createShelf(storage, name, environment, fail)
   const { take, fly } = createFlights(
@@ -164,7 +161,8 @@ export function createSession(options: SessionOptions): Session {
 
   const ask = async (options: GetTokenOptions, after?: number): Promise<Token> => {
     const { signal, rejected } = options
-    if (rejected && !signal?.aborted) invalidate(rejected)
+    signal?.throwIfAborted()
+    if (rejected) invalidate(rejected)
     if (after === undefined)
       dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
     const caller = { user: signedIn(state), options, after }

@@ -62,14 +62,14 @@ const sendable = /^[!-~]{1,16384}$/
 
 /** Numbers and numeric strings; anything else, an empty string and infinities are NaN. */
 const number = (value: unknown): number => {
-  const result = typeof value === 'string' && value ? +value : value
+  const result = typeof value === 'string' && value.trim() ? +value : value
   return Number.isFinite(result) ? (result as number) : NaN
 }
 
 /** Epoch ms of a time in seconds, or in milliseconds by mistake (later than 1e12); absurd ones are NaN. */
 const epoch = (value: unknown): number => {
   const time = number(value)
-  return time > 1e12 ? (time < 4e12 ? time : NaN) : time * 1e3
+  return time > 1e12 ? (time < 4e12 ? time : NaN) : number(time * 1e3)
 }
 
 const readClaims = (value: string): Claims | undefined => {

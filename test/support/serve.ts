@@ -18,7 +18,8 @@ export async function servePage(script: string): Promise<{ url: string; close():
     ...(built && { tsconfig: built }),
   })
   const code = bundle.outputFiles[0]!.text
-  const page = '<!doctype html><meta charset="utf-8"><title>test</title><body><script type="module" src="/page.js"></script>'
+  const page =
+    '<!doctype html><meta charset="utf-8"><title>test</title><body><script type="module" src="/page.js"></script>'
   const server = createServer((request, response) => {
     const [type, body] = request.url === '/page.js' ? ['text/javascript', code] : ['text/html', page]
     response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' }).end(body)

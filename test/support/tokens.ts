@@ -12,3 +12,22 @@ export const tokenFor = (sub: string, now: number, seconds = 3_600, more: Record
   const iat = Math.floor(now / 1_000)
   return jwt({ sub, iat, exp: iat + seconds, ...more })
 }
+
+/** All pieces of 12 characters of payloads and signatures; of opaque tokens, of the whole. */
+export function piecesOf(tokens: readonly string[]): Set<string> {
+  const pieces = new Set<string>()
+  for (const token of tokens.slice(-100)) {
+    const parts = token.split('.')
+    for (const part of parts.length === 3 ? parts.slice(1) : [token.slice(0, 5_000)])
+      for (let index = 0; index + 12 <= part.length; index++) pieces.add(part.slice(index, index + 12))
+  }
+  return pieces
+}
+
+/** Where a text shows such pieces; names the places, not the secrets. */
+export function shownPieces(text: string, pieces: ReadonlySet<string>): string[] {
+  const places: string[] = []
+  for (let index = 0; index + 12 <= text.length; index++)
+    if (pieces.has(text.slice(index, index + 12))) places.push(`…${text.slice(Math.max(0, index - 30), index)}█`)
+  return places
+}

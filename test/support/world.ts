@@ -13,7 +13,9 @@ export interface World {
   readonly listeners: number
   /** Moves the clock and runs what falls due, in order, with all promise reactions between. */
   advance(ms: number): Promise<void>
-  /** Moves the clock without running timers (sleep, a frozen or throttled page), then runs what is overdue. */
+  /** Moves the clock and runs nothing: a page that sleeps, is frozen or throttled. */
+  jump(ms: number): void
+  /** As `jump`; then runs what is overdue. */
   sleep(ms: number): Promise<void>
   /** Tells the page came back, or the network came or went. */
   wake(): Promise<void>
@@ -24,6 +26,17 @@ export interface World {
 }
 
 export const start = Date.UTC(2026, 0, 1)
+
+/** Draws in [0, 1) that are the same in every run (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
 
 /** A page of its own on a virtual clock. `random` answers the draws, 0.5 by default. */
 export function createWorld(random: () => number = () => 0.5): World {
@@ -51,7 +64,7 @@ export function createWorld(random: () => number = () => 0.5): World {
   }
   const runDue = async (until: number): Promise<void> => {
     await flush()
-    for (let timer, runs = 0; (timer = next()) && timer.at <= until; ) {
+    for (let timer, runs = 0; (timer = next()) && timer.at <= until;) {
       if (++runs > 100_000) throw new Error('timers run for ever')
       timers.delete(timer)
       now = Math.max(now, timer.at)
@@ -75,6 +88,7 @@ export function createWorld(random: () => number = () => 0.5): World {
     flush,
     wake,
     advance: (ms) => runDue(now + ms),
+    jump: (ms) => void (now += ms),
     async sleep(ms) {
       await flush()
       now += ms

@@ -107,49 +107,70 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     await within(environment, callLimit, work(), undefined, late).catch((thrown: unknown) => {
       error = toSessionError(thrown, 'adapter_failed', `The adapter "${name}" failed to ${what}`)
     })
-    desk.done(name, what, error)
+    // Whoever is let go of in the middle of a call has no fault in how it ends.
+    desk.done(name, what, controller.signal.aborted && what === 'attach' ? undefined : error)
     return !error
+  }
+
+  /** A call that may bring a handle. One that comes after its time is let go of at once. */
+  const open = async (
+    what: 'attach' | 'update',
+    to: Token,
+    work: () => unknown,
+    keep: (handle: Handle) => void,
+  ): Promise<boolean> => {
+    let late = false
+    const ok = await call(what, async () => {
+      const handle = (await work()) as Handle
+      if (handle === undefined && what === 'update') return
+      if (late) await adapter.detach?.(handle, 'detach', to)
+      else keep(handle)
+    })
+    late = true
+    return ok
   }
 
   const attach = async (to: Token): Promise<void> => {
     const mine = (controller = new AbortController())
-    let given = false
-    const ok = await call('attach', async () => {
-      const handle = await adapter.attach(contextOf(to, mine))
-      if (given) await adapter.detach?.(handle, 'detach', to)
-      else held = { user: to.user, controller: mine, token: to, handle }
-    })
-    given = true
+    const ok = await open(
+      'attach',
+      to,
+      () => adapter.attach(contextOf(to, mine)),
+      (handle) => (held = { user: to.user, controller: mine, token: to, handle }),
+    )
     if (ok) return void (failures = 0)
+    if (mine.signal.aborted) return
     mine.abort()
     retryAt = environment.now() + retryDelay(policy, ++failures, environment.random())
     cancelRetry = environment.schedule(retryAt, go)
   }
 
-  const detach = ({ handle, token: last, controller: given }: Held<Handle>): Promise<boolean> => {
-    held = undefined
-    given.abort()
-    return call('detach', async () => adapter.detach?.(handle, reason, last))
-  }
-
   const update = (mine: Held<Handle>, to: Token): Promise<boolean> => {
     mine.token = to
-    return call('update', async () => {
-      const next = await adapter.update!(mine.handle, contextOf(to, mine.controller))
-      if (next !== undefined) mine.handle = next
-    })
+    return open(
+      'update',
+      to,
+      () => adapter.update!(mine.handle, contextOf(to, mine.controller)),
+      (handle) => (mine.handle = handle),
+    )
+  }
+
+  const detach = ({ handle, token: last, controller: given }: Held<Handle>, why: DetachReason): Promise<boolean> => {
+    held = undefined
+    given.abort()
+    return call('detach', async () => adapter.detach?.(handle, why, last))
   }
 
   /** The next call that is needed, or undefined when the adapter is where it is wanted. */
   const next = (): Promise<unknown> | undefined => {
-    if (held && held.user !== user) return detach(held)
+    if (held && held.user !== user) return detach(held, reason)
     if (!token) return
     if (!held) return environment.now() < retryAt ? undefined : attach(token)
     const repeated = again
     again = false
     if (!adapter.update) {
       held.token = token
-      return repeated ? detach(held) : undefined
+      return repeated ? detach(held, 'detach') : undefined
     }
     return repeated || held.token.value !== token.value ? update(held, token) : undefined
   }

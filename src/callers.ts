@@ -2,7 +2,6 @@ import { SessionError, isSessionError } from './errors.js'
 import type { MachineState } from './machine.js'
 import type { GetTokenOptions } from './policy.js'
 import type { Token, User } from './token.js'
-import { signedIn } from './view.js'
 
 /** Somebody who asked for a token. */
 export interface Caller {
@@ -27,7 +26,7 @@ export function answerFor(
 ): Token | SessionError | undefined {
   const { status, token, error } = state
   if (status === 'closed') return new SessionError('closed')
-  if (!user || !signedIn(state)) return new SessionError('signed_out')
+  if (!user || !state.user) return new SessionError('signed_out')
   if (user !== state.user) return new SessionError('user_changed')
   const good = token && now < state.spentAt && token.value !== options.rejected ? token : undefined
   const busy = status === 'fetching'

@@ -30,7 +30,9 @@ const finalCodes = /^(unauth|subj|rej|signed|user|closed)/
 
 // Whoever threw the original may have quoted a token: only runs that read like words are kept.
 const redact = (text: string): string =>
-  text.replace(/[\w+/=-]{12,}/g, (run) => (/^([A-Z]?[a-z/-]+|[A-Z_]+)$/.test(run) ? run : '[redacted]'))
+  text.replace(/[\w+/=-]{12,}/g, (run) =>
+    /^([A-Z]?[a-z_/-]{2,}([A-Z][a-z_/-]{2,})*|[A-Z_]+)$/.test(run) ? run : '[redacted]',
+  )
 
 /**
  * The one error class of this library: `code` says what happened, `retryable` whether waiting can help.
@@ -39,8 +41,8 @@ const redact = (text: string): string =>
 export class SessionError extends Error {
   readonly code: SessionErrorCode
   readonly retryable: boolean
-  readonly status?: number
-  readonly retryAfter?: number
+  declare readonly status?: number
+  declare readonly retryAfter?: number
 
   constructor(code: SessionErrorCode, message: string = code, details: SessionErrorDetails = {}) {
     super(redact(message))

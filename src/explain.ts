@@ -1,14 +1,12 @@
 import type { TraceEntry } from './api.js'
 import type { Happening, MachineState } from './machine.js'
-import { signedIn } from './view.js'
 
 /** The trace of one change: an entry, still without its time, for each thing that happened. Secrets stay out. */
 export function explain(before: MachineState, after: MachineState, event: Happening): Omit<TraceEntry, 'at'>[] {
   const { type } = event
-  const { status, token, error, flight, reason, dueAt, retryAt } = after
+  const { status, user, token, error, flight, reason, dueAt, retryAt } = after
   const entries: Omit<TraceEntry, 'at'>[] = []
-  const was = signedIn(before)
-  const user = signedIn(after)
+  const was = before.user
   if (was !== user)
     entries.push({ type: status === 'closed' ? 'close' : !user ? 'sign-out' : was ? 'switch' : 'sign-in' })
   else if (before.token && !token)

@@ -13,7 +13,6 @@ export type Reason = 'initial' | 'refresh' | 'rejected' | 'forced'
  */
 export interface MachineState {
   readonly status: Status
-  /** Also after sign-out, for the budget: the last user. */
   readonly user?: User | undefined
   /** Held, and good until `spentAt`. */
   readonly token?: Token | undefined
@@ -29,7 +28,7 @@ export interface MachineState {
   readonly flight: number
   readonly reason: Reason
   readonly calledAt: number
-  /** Starts of the calls that brought nothing newer. */
+  /** Starts of the calls that brought nothing newer, whoever was signed in. */
   readonly calls: readonly number[]
   /** Somebody asked, and gets a call then whatever else holds: a refresh, or a look whether "offline" is true. */
   readonly askedAt: number
@@ -75,21 +74,15 @@ const never = Infinity
 const refusalsKept = 20
 const mintsAllowed = 2
 const quietTime = 60_000
+const provenAfter = 10_000
 const forcedGap = 1_000
 const probeDelay = 25_000
 const endlessCountsAs = 3_600_000
 
 const noToken = { token: undefined, dueAt: never, spentAt: never }
 const nothingPlanned = { retryAt: never, askedAt: never }
-const nobody = {
-  ...noToken,
-  ...nothingPlanned,
-  last: undefined,
-  error: undefined,
-  attempt: 0,
-  reason: 'initial',
-  mints: 0,
-} satisfies Partial<MachineState>
+const nothingKnown = { user: undefined, last: undefined, error: undefined }
+const nobody = { ...nothingKnown, ...noToken, ...nothingPlanned, attempt: 0, mints: 0, reason: 'initial' } as const
 
 export const initialState: MachineState = {
   ...nobody,
@@ -123,6 +116,10 @@ const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: 
   eager && state.online
     ? call(state, now, reason)
     : wait(state, new SessionError('offline', eager ? 'The browser is offline.' : 'The page is hidden.'), now)
+
+/** With the call under way, which brought nothing or is given up. */
+const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
+  status === 'fetching' ? [...calls, calledAt].slice(-30) : calls
 
 const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
   ...state,
@@ -163,17 +160,16 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
   if (event.type === 'close') return { ...initialState, status: 'closed', flight: state.flight }
   if (event.type === 'sign-in') {
     const same = isSameUser(state.user, event.user)
-    const again = same && status === 'failed'
-    if (same && status !== 'signed-out' && !again) return state
-    const next: MachineState = again
+    if (same && status !== 'failed') return state
+    const next: MachineState = same
       ? { ...state, attempt: 0, mints: 0 }
-      : { ...state, ...nobody, user: event.user, calls: same ? state.calls : [] }
+      : { ...state, ...nobody, user: event.user, calls: callsOf(state) }
     return event.adoption ? adopt(next, event.adoption) : callUnasked(next, now, true, 'initial')
   }
   if (status === 'signed-out') return state
   switch (event.type) {
     case 'sign-out':
-      return { ...state, ...nobody, status: 'signed-out' }
+      return { ...state, ...nobody, status: 'signed-out', calls: callsOf(state) }
     case 'token': {
       const { adoption, flight } = event
       if (
@@ -188,13 +184,14 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
     case 'failure': {
       const { error, flight, retryAt } = event
       if (flight !== state.flight || status !== 'fetching') return state
-      const next = { ...state, error, attempt: state.attempt + 1, calls: [...state.calls, state.calledAt].slice(-30) }
+      const next = { ...state, error, attempt: state.attempt + 1, calls: callsOf(state) }
       return error.retryable ? wait(next, error, retryAt) : { ...next, ...nothingPlanned, status: 'failed' }
     }
     case 'rejected':
       return reject(state, event.value, now, event.retryAt)
     case 'accepted':
-      return { ...state, mints: 0 }
+      // An SDK that accepts and refuses in turns must not be able to go on for ever.
+      return state.token && now - state.token.receivedAt >= provenAfter ? { ...state, mints: 0 } : state
     case 'refresh':
       return { ...state, askedAt: Math.min(state.askedAt, Math.max(now, state.calledAt + forcedGap)) }
     case 'demand': {

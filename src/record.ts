@@ -44,19 +44,35 @@ export function createShelf(
       fail(toSessionError(error, 'storage_failed', 'The storage failed'))
       return undefined
     })
-  // One after another: a removal must not overtake a write that is still under way.
-  let writes: Promise<unknown> = Promise.resolve()
-  const write = (work: () => void | Promise<void>): Promise<void> =>
-    within(environment, limit, (writes = writes.then(() => attempt(work))), undefined, () => {}) as Promise<void>
+  // One after another, but none waits for ever: what a late write left behind is removed once it has ended.
+  let queue: Promise<unknown> = Promise.resolve()
+  let kept: User | undefined
+  const inTurn = <T>(signal: AbortSignal | undefined, work: () => T | Promise<T>): Promise<T | undefined> => {
+    const turn = within(
+      environment,
+      limit,
+      queue.then(() => attempt(work)),
+      signal,
+      () => undefined,
+    )
+    queue = turn.catch(() => {})
+    return turn
+  }
   return {
     async read(user, signal) {
-      const text = attempt(() => storage.getItem(keyOf(user)))
-      return parse((await within(environment, limit, text, signal, () => null)) ?? null, user)
+      return parse((await inTurn(signal, () => storage.getItem(keyOf(user)))) ?? null, user)
     },
     save({ value, user, receivedAt, expiresAt, extra }) {
       const record: TokenRecord = { version: 1, user, value, receivedAt, expiresAt, extra }
-      void write(() => storage.setItem(keyOf(user), JSON.stringify(record)))
+      kept = user
+      void inTurn(undefined, async () => {
+        await storage.setItem(keyOf(user), JSON.stringify(record))
+        if (kept !== user) await storage.removeItem(keyOf(user))
+      })
     },
-    forget: (user) => write(() => storage.removeItem(keyOf(user))),
+    forget(user) {
+      if (kept === user) kept = undefined
+      return inTurn(undefined, () => storage.removeItem(keyOf(user)))
+    },
   }
 }

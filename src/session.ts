@@ -11,7 +11,7 @@ import { hasMethods, readOptions, readUser } from './options.js'
 import { type GetTokenOptions, check, retryDelay } from './policy.js'
 import { createShelf } from './record.js'
 import { type Token, type User, isSameUser } from './token.js'
-import { signedIn, viewOf } from './view.js'
+import { viewOf } from './view.js'
 import { within } from './within.js'
 
 const wakeGrace = 10_000
@@ -37,7 +37,7 @@ export function createSession(options: SessionOptions): Session {
   let cancelTimer = nothing
   let stopListening = nothing
 
-  const current = (token: Token): boolean => token.user === signedIn(state)
+  const current = (token: Token): boolean => token.user === state.user
   const { tell, later, trace, deliver, on, end } = createEvents(now, current)
   const fail = (error: SessionError): void => (tell('error', error), deliver())
   const callers = createCallers((caller) => answerFor(state, caller, now()))
@@ -70,7 +70,7 @@ export function createSession(options: SessionOptions): Session {
   const tick = (): void => dispatch({ type: 'tick' })
   /** A token that came without a call, if it is good and new. */
   const accept = (user: User, answer: unknown): Adoption | undefined => {
-    const last = user === signedIn(state) ? state.last : undefined
+    const last = user === state.user ? state.last : undefined
     try {
       return take(answer, { user, last, refused: state.refused, reason: 'initial' })
     } catch (error) {
@@ -84,7 +84,7 @@ export function createSession(options: SessionOptions): Session {
       tick()
     })
     const stopPushes = source.subscribe?.((answer) => {
-      if (user !== signedIn(state)) return
+      if (user !== state.user) return
       if (answer === null) return dispatch({ type: 'sign-out' })
       const adoption = accept(user, answer)
       if (adoption) dispatch({ type: 'token', adoption })
@@ -113,9 +113,8 @@ export function createSession(options: SessionOptions): Session {
 
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
   const follow = (before: MachineState, event: Happening): void => {
-    const { status, token, error, dueAt, spentAt } = state
-    const user = signedIn(state)
-    const was = signedIn(before)
+    const { status, user, token, error, dueAt, spentAt } = state
+    const was = before.user
     const adopted = token && token !== before.token
     const wrong = error && error !== before.error
 
@@ -150,7 +149,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /** Tells an attachment what is wanted of it now. */
-  const bring = (attachment: Attachment): void => attachment.want(signedIn(state), state.token, leaving)
+  const bring = (attachment: Attachment): void => attachment.want(state.user, state.token, leaving)
 
   /** Resolves when every adapter and the storage have let go. */
   const settled = async (): Promise<void> => {
@@ -165,7 +164,7 @@ export function createSession(options: SessionOptions): Session {
     if (rejected) invalidate(rejected)
     if (after === undefined)
       dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
-    const caller = { user: signedIn(state), options, after }
+    const caller = { user: state.user, options, after }
     if (calling && !answerFor(state, caller, now()))
       throw new SessionError('source_failed', 'The source asked its own session for a token.')
     return within(environment, Infinity, callers.add(caller), signal)
@@ -178,7 +177,7 @@ export function createSession(options: SessionOptions): Session {
     environment,
     policy,
     async getToken(user, options = {}) {
-      if (user !== signedIn(state)) throw new SessionError('user_changed')
+      if (user !== state.user) throw new SessionError('user_changed')
       return ask(options)
     },
     report(adapter, signal, given) {
@@ -209,7 +208,7 @@ export function createSession(options: SessionOptions): Session {
     },
     signIn(given, initial) {
       const asked = readUser(given)
-      const current = signedIn(state)
+      const current = state.user
       const same = isSameUser(current, asked)
       if (state.status === 'closed') throw new SessionError('closed')
       if (same && state.status !== 'failed') return

@@ -58,6 +58,7 @@ export interface Reading {
   readonly odd?: boolean
 }
 
+const earliestIssue = Date.UTC(2001)
 const sendable = /^[!-~]{1,16384}$/
 
 /** Numbers and numeric strings; anything else, an empty string and infinities are NaN. */
@@ -85,7 +86,7 @@ const readClaims = (value: string): Claims | undefined => {
 type Lifetime = Pick<Reading, 'lifetime' | 'basis' | 'odd'>
 
 const readLifetime = (answer: Exclude<TokenAnswer, string>, claims: Claims = {}, now: number): Lifetime => {
-  const stated = number(answer.expiresIn) * 1e3
+  const stated = number(number(answer.expiresIn) * 1e3)
   if (stated === stated) return { lifetime: stated, basis: 'expiresIn' }
   const exp = [answer.expiresAt, claims.exp].find((time) => time !== undefined)
   const end = [answer.expiresAt, claims.exp].map(epoch).find((time) => time === time) ?? NaN
@@ -94,7 +95,8 @@ const readLifetime = (answer: Exclude<TokenAnswer, string>, claims: Claims = {},
   const byServer = end - epoch(answer.serverTime)
   if (byServer === byServer) return { lifetime: byServer, basis: 'server-clock', odd }
   const left = end - now
-  const whole = end - epoch(claims.iat)
+  const issued = epoch(claims.iat)
+  const whole = end - (issued > earliestIssue ? issued : NaN)
   // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
   return whole < left || (left <= 0 && whole > 0)
     ? { lifetime: whole, basis: 'exp-iat', odd }
@@ -126,7 +128,7 @@ const usualSubject = (claims: Claims, user: User): { id?: unknown; tenant?: unkn
   const tenant = (scope as { tenant_id?: unknown } | undefined)?.tenant_id ?? claims.tenant_id ?? claims.tenant
   return {
     ...(id != null && { id: id === 'user:' + user.id ? user.id : String(id) }),
-    ...(tenant != null && user.tenant !== undefined && { tenant }),
+    ...(tenant != null && user.tenant !== undefined && { tenant: String(tenant) }),
   }
 }
 

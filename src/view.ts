@@ -1,15 +1,9 @@
 import type { SessionState } from './api.js'
 import type { MachineState } from './machine.js'
-import type { User } from './token.js'
-
-/** Whose session it is, if anybody's. */
-export const signedIn = ({ status, user }: MachineState): User | undefined =>
-  status === 'signed-out' || status === 'closed' ? undefined : user
 
 /** The public view of a machine's state: `previous` itself where nothing in it changed. */
 export function viewOf(state: MachineState, previous?: SessionState): SessionState {
-  const { status, token, error, online, eager } = state
-  const user = signedIn(state)
+  const { status, user, token, error, online, eager } = state
   const wrong = status === 'waiting' || status === 'failed'
   const view: Record<string, unknown> = {
     status,

@@ -284,6 +284,18 @@ test('what is pushed while the list is loading is not lost: the list is loaded o
   expect(feed.answers).toHaveLength(2)
 })
 
+test('a storm of pushes does not keep the list loading', async () => {
+  const { feed, socket } = await connected()
+  socket.cut()
+  socket.accept()
+  for (let load = 0; load < 5; load++) {
+    socket.emit('new_notification', { n_id: `n${load}` })
+    feed.answers[load]?.()
+    await settled()
+  }
+  expect(feed.answers).toHaveLength(3)
+})
+
 test('feeds made before the sign-in get the user, the token and their list', async () => {
   const client = createClient()
   const feed = client.feeds.initialize()

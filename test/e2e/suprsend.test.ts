@@ -38,17 +38,19 @@ const open = async (userId: string, settings: { life?: number; early?: boolean; 
   pages.push(page)
   const minted: number[] = []
   const backend = { down: false }
+  const faults: unknown[] = []
+  page.on('pageerror', (fault) => faults.push(fault))
   await page.exposeFunction('mint', (user: string) => {
     if (backend.down) throw new Error('The backend is down.')
     minted.push(Date.now())
-    return mint(user, life)
+    return mint(user, life === Infinity ? undefined : life)
   })
   if (bare) await page.evaluateOnNewDocument(() => void Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'))
   await page.goto(site.url)
   const options = { publicKey, host: new URL(provider.url).origin, userId, early }
   await page.evaluate((given) => void window.startSuprSend(given), options)
   await expect.poll(() => provider.sockets(userId), { timeout: 5_000 }).toBe(1)
-  return { page, backend, minted, seen: () => page.evaluate(() => window.suprsendInbox.seen()) }
+  return { page, backend, minted, faults, seen: () => page.evaluate(() => window.suprsendInbox.seen()) }
 }
 
 let sent = 0
@@ -75,7 +77,7 @@ const watch = (userId: string, inGap: () => void) => {
 
 test.runIf(ready)('an inbox outlives three tokens whose sockets are cut, and shows each message once', async () => {
   const start = provider.seen.length
-  const { seen, minted } = await open('ada', { life: 8 })
+  const { seen, minted, faults } = await open('ada', { life: 8 })
   const titles: string[] = []
   const post = (title: string) => {
     titles.unshift(title)
@@ -89,9 +91,8 @@ test.runIf(ready)('an inbox outlives three tokens whose sockets are cut, and sho
   }
   const { most, longestGap } = stop()
   const { errors, asked } = await seen()
-  console.log({ most, longestGap, asked, minted: minted.length, titles })
   expect(titles.filter((title) => title.startsWith('in gap')).length).toBeGreaterThanOrEqual(2)
-  expect([most, errors]).toEqual([1, []])
+  expect([most, errors, faults]).toEqual([1, [], []])
   expect(longestGap).toBeLessThan(1_000)
   expect(minted.length).toBeGreaterThanOrEqual(4)
   expect(asked).toBeLessThanOrEqual(minted.length)
@@ -110,25 +111,34 @@ test.runIf(ready)('an inbox comes back with the backend and shows what it missed
   await expect.poll(() => provider.sockets('grace'), { timeout: 8_000, interval: 20 }).toBe(1)
   expect(Date.now() - minted[mints]!).toBeLessThan(1_500)
   await expect.poll(async () => (await seen()).list).toContain('sent during the outage')
-  console.log(provider.seen.slice(start).filter(({ status }) => status >= 400))
+  expect(provider.seen.slice(start).filter(({ status }) => status >= 400)).toEqual([])
 })
 
 test.runIf(ready)('a revocation is noticed and mended within two seconds', async () => {
   const { seen, minted } = await open('alan')
   provider.revoke()
   expect(provider.sockets('alan')).toBe(0)
-  const since = Date.now()
   await expect.poll(() => provider.sockets('alan'), { timeout: 2_000, interval: 20 }).toBe(1)
-  console.log('healed after', Date.now() - since)
   send('alan', 'after the revocation')
   await expect.poll(async () => (await seen()).list[0]).toBe('after the revocation')
   expect(minted).toHaveLength(2)
 })
 
+test.runIf(ready)('an inbox survives a restart of the provider and shows what was sent meanwhile', async () => {
+  const port = Number(new URL(provider.url).port)
+  const { seen, minted } = await open('edith')
+  await provider.close()
+  provider = await createSuprSendStandIn({ publicKey, verifyKey: keys.publicKey, port })
+  send('edith', 'sent while the socket was away')
+  await expect.poll(() => provider.sockets('edith'), { timeout: 5_000 }).toBe(1)
+  await expect.poll(async () => (await seen()).list).toEqual(['sent while the socket was away'])
+  expect(minted).toHaveLength(1)
+})
+
 test.runIf(ready)('a switch of users shows nothing of the first and leaves them no socket', async () => {
   send('joan', 'for joan alone')
   send('kurt', 'for kurt alone')
-  const { page, seen } = await open('joan')
+  const { page, seen, faults } = await open('joan')
   await expect.poll(async () => (await seen()).list).toEqual(['for joan alone'])
   // An answer for the first user is under way while the second signs in.
   await page.evaluate(() => {
@@ -149,7 +159,7 @@ test.runIf(ready)('a switch of users shows nothing of the first and leaves them 
   await expect.poll(async () => (await seen()).list).toEqual(['for kurt, later', 'for kurt alone'])
   await sleep(700)
   const { shown, errors } = await seen()
-  expect([shown.filter((title) => title.includes('joan')), errors]).toEqual([[], []])
+  expect([shown.filter((title) => title.includes('joan')), errors, faults]).toEqual([[], [], []])
   const requests = provider.seen.slice(start)
   expect(requests.length).toBeGreaterThan(0)
   expect(requests.filter((entry) => entry.tokenUser !== 'kurt' || entry.claimedUser !== 'kurt')).toEqual([])
@@ -187,6 +197,18 @@ test.runIf(ready)('feeds made before the sign-in come alive, and feeds made late
   provider.revoke()
   await expect.poll(() => provider.sockets('emmy'), { timeout: 2_500, interval: 20 }).toBe(2)
   expect(minted).toHaveLength(2)
+})
+
+test.runIf(ready).each([
+  ['thirty days', 30 * 86_400, 1],
+  ['for ever', Infinity, 0],
+])('a token that lives %s is minted once, asked for hardly, and replaced when it is refused', async (_, life, asks) => {
+  const { seen, minted } = await open('mary', { life })
+  await sleep(500)
+  expect([minted.length, (await seen()).asked]).toEqual([1, asks])
+  provider.revoke()
+  await expect.poll(() => provider.sockets('mary'), { timeout: 2_000, interval: 20 }).toBe(1)
+  expect([minted.length, (await seen()).asked]).toEqual([2, 2 * asks])
 })
 
 test('the stand-in refuses what is missing, foreign, spent, revoked or for another tenant', async () => {

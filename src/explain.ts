@@ -1,5 +1,6 @@
 import type { TraceEntry } from './api.js'
 import type { Happening, MachineState } from './machine.js'
+import type { Token } from './token.js'
 
 /** The trace of one change: an entry, still without its time, for each thing that happened. Secrets stay out. */
 export function explain(before: MachineState, after: MachineState, event: Happening): Omit<TraceEntry, 'at'>[] {
@@ -10,7 +11,7 @@ export function explain(before: MachineState, after: MachineState, event: Happen
   if (was !== user)
     entries.push({ type: status === 'closed' ? 'close' : !user ? 'sign-out' : was ? 'switch' : 'sign-in' })
   else if (before.token && !token)
-    entries.push({ type: 'expired', reason: lossOf(event), generation: before.token.generation })
+    entries.push({ type: 'expired', reason: lossOf(before.token, event), generation: before.token.generation })
   if (type === 'refresh') entries.push({ type })
   if (error && error !== before.error) {
     const { code, status: answered } = error
@@ -28,4 +29,5 @@ export function explain(before: MachineState, after: MachineState, event: Happen
 }
 
 /** Why a held token was dropped. */
-export const lossOf = ({ type }: Happening): 'rejected' | 'expired' => (type === 'rejected' ? type : 'expired')
+export const lossOf = ({ value }: Token, event: Happening): 'rejected' | 'expired' =>
+  event.type === 'rejected' && event.value === value ? 'rejected' : 'expired'

@@ -18,8 +18,12 @@ export interface Expectation {
 
 /** How a session's answers come in. */
 export interface Flights {
+  /** Whether the source is running right now: what it asks of its own session would wait for itself. */
+  calling(): boolean
   /** An answer that came without a call: checked and saved like any other. Throws the SessionError that says what is wrong with it. */
   take(answer: unknown, expected: Expectation): Adoption
+  /** The saved token, if it is still good for that user. */
+  look(expected: Expectation, signal: AbortSignal): Promise<Adoption | undefined>
   /** One request. Alone → look again → source → check → save: the token that becomes the session's, or a SessionError. */
   fly(expected: Expectation, attempt: number, controller: AbortController): Promise<Adoption>
 }
@@ -35,6 +39,7 @@ export function createFlights(
 ): Flights {
   const { now } = environment
   let generation = 0
+  let calling = false
 
   /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
   const examine = (answer: unknown, since: number, { user, last, refused, reason }: Expectation): Adoption => {
@@ -79,7 +84,9 @@ export function createFlights(
   }
 
   return {
+    calling: () => calling,
     take,
+    look,
     async fly(expected, attempt, controller) {
       const { signal } = controller
       const { user, reason, last } = expected
@@ -87,7 +94,14 @@ export function createFlights(
         const found = await look(expected, signal)
         if (found) return found
         const since = now()
-        const call = async (): Promise<unknown> => source({ user, reason, attempt, previous: last?.value, signal })
+        const call = async (): Promise<unknown> => {
+          calling = true
+          try {
+            return source({ user, reason, attempt, previous: last?.value, signal })
+          } finally {
+            calling = false
+          }
+        }
         const answer = await within(environment, policy.timeout, call(), signal, () => {
           controller.abort()
           throw new SessionError('timeout', 'The source did not answer in time.')

@@ -193,6 +193,8 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       // An SDK that accepts and refuses in turns must not be able to go on for ever.
       return state.token && now - state.token.receivedAt >= provenAfter ? { ...state, mints: 0 } : state
     case 'refresh':
+      // A call that begins in this very moment is as good.
+      if (status === 'fetching' && state.calledAt === now) return state
       return { ...state, askedAt: Math.min(state.askedAt, Math.max(now, state.calledAt + forcedGap)) }
     case 'demand': {
       const { token } = state

@@ -5,8 +5,16 @@ import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, isSessionError } from './errors.js'
 import { createEvents } from './events.js'
 import { explain, lossOf } from './explain.js'
-import { createFlights } from './flight.js'
-import { type Adoption, type Happening, type MachineState, initialState, transition, wakeAt } from './machine.js'
+import { type Expectation, createFlights } from './flight.js'
+import {
+  type Adoption,
+  type Happening,
+  type MachineState,
+  type Reason,
+  initialState,
+  transition,
+  wakeAt,
+} from './machine.js'
 import { hasMethods, readOptions, readUser } from './options.js'
 import { type GetTokenOptions, check, retryDelay } from './policy.js'
 import { createShelf } from './record.js'
@@ -31,8 +39,8 @@ export function createSession(options: SessionOptions): Session {
   let hotUntil = 0
   let controller = new AbortController()
   let wokeAt = -Infinity
-  let calling = false
   let leaving: DetachReason
+  let restoring: Promise<void> | undefined
   let forgotten: Promise<void> | undefined
   let cancelTimer = nothing
   let stopListening = nothing
@@ -42,20 +50,7 @@ export function createSession(options: SessionOptions): Session {
   const fail = (error: SessionError): void => (tell('error', error), deliver())
   const callers = createCallers((caller) => answerFor(state, caller, now()))
   const shelf = storage && createShelf(storage, name, environment, fail)
-  const { take, fly } = createFlights(
-    environment,
-    policy,
-    (request) => {
-      calling = true
-      try {
-        return source(request)
-      } finally {
-        calling = false
-      }
-    },
-    subject,
-    shelf,
-  )
+  const { calling, take, look, fly } = createFlights(environment, policy, source, subject, shelf)
   const delay = (attempt: number, retryAfter?: number): number =>
     now() + retryDelay(policy, attempt, environment.random(), retryAfter)
 
@@ -68,45 +63,54 @@ export function createSession(options: SessionOptions): Session {
     deliver()
   }
   const tick = (): void => dispatch({ type: 'tick' })
+  const expected = (user: User, reason: Reason): Expectation => {
+    const { refused, last } = state
+    return { user, reason, refused, last: user === state.user ? last : undefined }
+  }
+
   /** A token that came without a call, if it is good and new. */
   const accept = (user: User, answer: unknown): Adoption | undefined => {
-    const last = user === state.user ? state.last : undefined
     try {
-      return take(answer, { user, last, refused: state.refused, reason: 'initial' })
+      return take(answer, expected(user, 'initial'))
     } catch (error) {
       if (!isSessionError(error, 'stale_token')) fail(error as SessionError)
     }
   }
 
   const listen = (user: User): Unsubscribe => {
+    const gone = new AbortController()
+    const adopt = (adoption?: Adoption): void => {
+      if (adoption && user === state.user) dispatch({ type: 'token', adoption })
+    }
     const stopWaking = environment.onWake(() => {
       wokeAt = now()
       tick()
     })
     const stopPushes = source.subscribe?.((answer) => {
       if (user !== state.user) return
-      if (answer === null) return dispatch({ type: 'sign-out' })
-      const adoption = accept(user, answer)
-      if (adoption) dispatch({ type: 'token', adoption })
+      if (answer === null) dispatch({ type: 'sign-out' })
+      else adopt(accept(user, answer))
     })
+    // Every request begins with this look. Offline there is none, and the saved token may be good all the same.
+    if (state.status === 'waiting') restoring = look(expected(user, 'initial'), gone.signal).then(adopt, nothing)
     return () => {
       stopWaking()
       stopPushes?.()
+      gone.abort()
     }
   }
 
-  const launch = ({ flight, reason, last, refused, user, attempt }: MachineState): void => {
+  const launch = ({ flight, reason, user, attempt }: MachineState): void => {
     controller = new AbortController()
-    fly({ user: user!, reason, last, refused }, attempt + 1, controller).then(
+    fly(expected(user!, reason), attempt + 1, controller).then(
       (adoption) => dispatch({ type: 'token', flight, adoption }),
       (thrown: unknown) => {
-        let error = thrown as SessionError
+        const { status, retryAfter, message } = thrown as SessionError
         // Right after a wake a proxy or a firewall may still be in the way.
-        if (error.status === 403 && now() - wokeAt < wakeGrace) {
-          wokeAt = -Infinity
-          error = new SessionError('source_failed', error.message, { status: 403 })
-        }
-        dispatch({ type: 'failure', flight, error, retryAt: delay(state.attempt + 1, error.retryAfter) })
+        const early = status === 403 && now() - wokeAt < wakeGrace
+        if (early) wokeAt = -Infinity
+        const error = early ? new SessionError('source_failed', message, { status }) : (thrown as SessionError)
+        dispatch({ type: 'failure', flight, error, retryAt: delay(state.attempt + 1, retryAfter) })
       },
     )
   }
@@ -134,7 +138,7 @@ export function createSession(options: SessionOptions): Session {
         tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
       }
     } else if (before.token && !token) {
-      const reason = lossOf(event)
+      const reason = lossOf(before.token, event)
       if (reason === 'rejected') forgotten = shelf?.forget(user!)
       tell('expired', { token: before.token, reason })
     }
@@ -148,7 +152,6 @@ export function createSession(options: SessionOptions): Session {
     callers.settle()
   }
 
-  /** Tells an attachment what is wanted of it now. */
   const bring = (attachment: Attachment): void => attachment.want(state.user, state.token, leaving)
 
   /** Resolves when every adapter and the storage have let go. */
@@ -161,11 +164,12 @@ export function createSession(options: SessionOptions): Session {
   const ask = async (options: GetTokenOptions, after?: number): Promise<Token> => {
     const { signal, rejected } = options
     signal?.throwIfAborted()
+    if (restoring && !state.token) await restoring
     if (rejected) invalidate(rejected)
     if (after === undefined)
       dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
     const caller = { user: state.user, options, after }
-    if (calling && !answerFor(state, caller, now()))
+    if (calling() && !answerFor(state, caller, now()))
       throw new SessionError('source_failed', 'The source asked its own session for a token.')
     return within(environment, Infinity, callers.add(caller), signal)
   }
@@ -215,15 +219,14 @@ export function createSession(options: SessionOptions): Session {
       const user = same ? current! : asked
       dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
     },
-    async signOut() {
+    signOut() {
       dispatch({ type: 'sign-out' })
-      await settled()
+      return settled()
     },
     getToken,
     async refresh() {
-      const after = state.flight
       dispatch({ type: 'refresh' })
-      return (await ask({}, after)).value
+      return (await ask({}, state.askedAt < Infinity ? state.flight : state.flight - 1)).value
     },
     invalidate,
     refreshUserToken: () => getToken(),

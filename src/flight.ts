@@ -94,15 +94,15 @@ export function createFlights(
         const found = await look(expected, signal)
         if (found) return found
         const since = now()
-        const call = async (): Promise<unknown> => {
+        const call = new Promise<unknown>((resolve) => {
           calling = true
           try {
-            return source({ user, reason, attempt, previous: last?.value, signal })
+            resolve(source({ user, reason, attempt, previous: last?.value, signal }))
           } finally {
             calling = false
           }
-        }
-        const answer = await within(environment, policy.timeout, call(), signal, () => {
+        })
+        const answer = await within(environment, policy.timeout, call, signal, () => {
           controller.abort()
           throw new SessionError('timeout', 'The source did not answer in time.')
         })

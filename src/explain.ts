@@ -13,7 +13,7 @@ export function explain(before: MachineState, after: MachineState, event: Happen
   else if (before.token && !token)
     entries.push({ type: 'expired', reason: lossOf(before.token, event), generation: before.token.generation })
   if (type === 'refresh') entries.push({ type })
-  if (error && error !== before.error) {
+  if (error && (error !== before.error || (status === 'waiting' && retryAt !== before.retryAt))) {
     const { code, status: answered } = error
     const what = type === 'failure' ? type : 'wait'
     entries.push({ type: what, code, status: answered, retryAt, attempt: after.attempt })

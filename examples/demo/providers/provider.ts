@@ -1,7 +1,11 @@
 /** What a provider stand-in wants to know of a token: whether it is good for this provider, and whose it is. */
 export type Verdict =
   | { ok: true; userId: string; tokenId: string; expiresAt?: number | undefined }
-  | { ok: false; reason: 'missing' | 'signature' | 'expired' | 'revoked' | 'scope' | 'user'; tokenId?: string | undefined }
+  | {
+      ok: false
+      reason: 'missing' | 'signature' | 'expired' | 'revoked' | 'scope' | 'user'
+      tokenId?: string | undefined
+    }
 
 /** One thing a provider was asked, with what it made of the token. Never holds a token: `tokenId` is its jti or a short hash. */
 export interface Seen {

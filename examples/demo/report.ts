@@ -1,0 +1,57 @@
+import type { ProviderName } from './world.js'
+
+export interface Row {
+  name: ProviderName
+  connected: boolean
+  /** Longest time without a socket while all was well, ms. */
+  longestGap: number
+  received: number
+  sent: number
+  /** Requests and handshakes the provider refused with 401 or 403. */
+  refused: number
+  /** Of these: an SDK's own calls with a token that ended while the backend was down. */
+  excused: number
+  tokens: number
+  wrongUser: number
+}
+
+export interface Report {
+  rows: Row[]
+  violations: string[]
+  /** Worth knowing, and no failure. */
+  notes: string[]
+}
+
+const columns: { title: string; cell: (row: Row) => string }[] = [
+  { title: 'inbox', cell: ({ name }) => name },
+  { title: 'connected', cell: ({ connected }) => (connected ? 'yes' : 'NO') },
+  { title: 'longest gap', cell: ({ longestGap }) => `${longestGap} ms` },
+  { title: 'messages received', cell: ({ received, sent }) => `${received} of ${sent}` },
+  {
+    title: 'provider 401s',
+    cell: ({ refused, excused }) => (excused ? `${refused} (${excused} in the outage)` : `${refused}`),
+  },
+  { title: 'tokens used', cell: ({ tokens }) => `${tokens}` },
+  { title: 'wrong-user requests', cell: ({ wrongUser }) => `${wrongUser}` },
+]
+
+/** Prints the table, then every violation in words. */
+export function printReport({ rows, violations, notes }: Report, seconds: number): void {
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => cell(row)))]
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]!.length)))
+  const line = (parts: string[]) =>
+    parts
+      .map((part, index) => part.padEnd(widths[index]!))
+      .join('   ')
+      .trimEnd()
+  console.log(`\n${line(cells[0]!)}\n${widths.map((width) => '─'.repeat(width)).join('   ')}`)
+  for (const row of cells.slice(1)) console.log(line(row))
+  console.log('')
+  for (const note of notes) console.log(`note: ${note}`)
+  for (const violation of violations) console.log(`✗ ${violation}`)
+  console.log(
+    violations.length
+      ? `\n${violations.length} of the check's conditions did not hold (${seconds} s).`
+      : `✓ Every inbox outlived its tokens, the outage, the refusal and the switch (${seconds} s).`,
+  )
+}

@@ -81,6 +81,9 @@ export function createScene({
   return scene
 }
 
+/** Errors that are not a call's. */
+const besides = ['offline', 'rejected', 'adapter_failed', 'storage_failed']
+
 /** What must hold whatever happened. */
 export function checkInvariants({ backend, session, happened, marks, of }: Scene, subject?: unknown): void {
   expect(backend.mostInFlight, 'requests at one time').toBeLessThanOrEqual(1)
@@ -94,26 +97,27 @@ export function checkInvariants({ backend, session, happened, marks, of }: Scene
   for (const { claims, user } of subject === undefined ? of('token') : [])
     if (claims?.sub) expect([user.id, `user:${user.id}`]).toContain(claims.sub)
 
-  const wasted: number[] = []
+  const wasted = new Map<string, number[]>()
   const { calls } = backend
-  for (const [index, { at, reason }] of calls.entries()) {
+  for (const [index, { at, user }] of calls.entries()) {
     const next = calls[index + 1]
     let brought: Token | undefined
     let failed = false
     for (const { event, payload } of happened.slice(marks[index], marks[index + 1]))
-      if (event === 'error') failed = true
+      if (event === 'error') failed ||= !besides.includes((payload as SessionError).code)
       else if (event === 'token') brought ??= payload as Token
-    if (!brought && failed) wasted.push(at)
+    if (!brought && failed) wasted.set(user.id, [...(wasted.get(user.id) ?? []), at])
     if (!brought || !next || !['refresh', 'forced'].includes(next.reason)) continue
-    const tenth = reason === 'forced' || next.reason === 'forced' ? 0 : ((brought.expiresAt ?? at) - at) / 10
-    expect(next.at - at, 'the gap after a success').toBeGreaterThanOrEqual(Math.max(1_000, tenth))
+    const gap = next.reason === 'forced' ? 1_000 : ((brought.expiresAt ?? at) - at) / 10
+    expect(next.at - at, 'the gap after a success').toBeGreaterThanOrEqual(gap)
   }
   for (const [number, span] of [
     [10, 60_000],
     [30, 600_000],
   ] as const)
-    for (const [index, at] of wasted.entries())
-      expect((wasted[index + number] ?? Infinity) - at, `${number + 1} calls for nothing`).toBeGreaterThanOrEqual(span)
+    for (const times of wasted.values())
+      for (const [index, at] of times.entries())
+        expect((times[index + number] ?? Infinity) - at, `${number + 1} calls for nothing`).toBeGreaterThanOrEqual(span)
 
   const pieces = piecesOf(backend.minted)
   const shown = happened.slice(-200).map(({ payload }) => JSON.stringify(payload) + inspect(payload, { depth: 8 }))

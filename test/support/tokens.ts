@@ -24,10 +24,15 @@ export function piecesOf(tokens: readonly string[]): Set<string> {
   return pieces
 }
 
-/** Where a text shows such pieces; names the places, not the secrets. */
+/** What stands before such pieces in a text: the places, not the secrets. */
 export function shownPieces(text: string, pieces: ReadonlySet<string>): string[] {
   const places: string[] = []
-  for (let index = 0; index + 12 <= text.length; index++)
-    if (pieces.has(text.slice(index, index + 12))) places.push(`…${text.slice(Math.max(0, index - 30), index)}█`)
+  let from = 0
+  for (let index = 0; index + 12 <= text.length; index++) {
+    if (!pieces.has(text.slice(index, index + 12))) continue
+    places.push(text.slice(Math.max(from, index - 40), index))
+    while (pieces.has(text.slice(index, index + 12))) index++
+    from = index += 11
+  }
   return places
 }

@@ -1,4 +1,4 @@
-import { Courier, CourierInboxDatastore } from '@trycourier/courier-ui-inbox'
+import { Courier, CourierInboxDatastore, type CourierInbox } from '@trycourier/courier-ui-inbox'
 import { createSession, type Session } from 'inbox-session'
 import { courier } from 'inbox-session/courier'
 
@@ -29,6 +29,8 @@ interface Inbox {
   forget(): void
   /** Marks a message as read, as a click on its button does. */
   read(title: string): Promise<void>
+  /** Fetches the lists again, as the element's own button does. */
+  reload(): Promise<void>
   /** Titles without the mark of an unread message. */
   readTitles(): string[]
   /** What the SDK told its listeners about signing in and out. */
@@ -108,6 +110,7 @@ window.startCourier = (options) => {
     shown: () => [...shown],
     forget: () => shown.clear(),
     read: (title) => CourierInboxDatastore.shared.readMessage({ message: message(title)! }),
+    reload: () => document.querySelector<CourierInbox>('courier-inbox')!.refresh(),
     readTitles: () => list().filter((title) => message(title)?.read),
     signIns,
     errors,

@@ -1,0 +1,228 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { SessionError } from '../src/errors.js'
+import { createShelf } from '../src/record.js'
+import { type TokenStorage, memoryStorage } from '../src/storage.js'
+import type { User } from '../src/token.js'
+import { ada, bob, hour, makeToken } from './support/states.js'
+import { jwt, piecesOf, shownPieces } from './support/tokens.js'
+import { createWorld, start } from './support/world.js'
+
+const never = new Promise<never>(() => {})
+const { signal } = new AbortController()
+const value = jwt({ sub: 'ada', secret: 'of the user' })
+const token = makeToken(value, { extra: { hash: 'h' } })
+
+/** A shelf in a storage that is memory, save where `more` says otherwise. */
+function createScene(more: Partial<TokenStorage> = {}, name = 'default') {
+  const world = createWorld()
+  const memory = memoryStorage()
+  const items = new Map<string, string>()
+  const storage: TokenStorage = {
+    getItem: (key) => memory.getItem(key),
+    setItem(key, text) {
+      items.set(key, text)
+      return memory.setItem(key, text)
+    },
+    removeItem(key) {
+      items.delete(key)
+      return memory.removeItem(key)
+    },
+    ...more,
+  }
+  const errors: SessionError[] = []
+  const shelf = createShelf(storage, name, world.environment, (error) => errors.push(error))
+  return { world, storage, items, errors, shelf, read: (user: User = ada) => shelf.read(user, signal) }
+}
+
+describe('a record', () => {
+  it('brings back the token with its companions and the lifetime that was measured', async () => {
+    const { world, shelf, read } = createScene()
+    shelf.save(token)
+    await world.flush()
+    expect(await read()).toEqual({
+      ...{ version: 1, user: ada, value, extra: { hash: 'h' } },
+      ...{ receivedAt: start, expiresAt: start + hour },
+    })
+    shelf.save(makeToken(value, { expiresAt: undefined }))
+    await world.flush()
+    expect((await read())?.expiresAt).toBeUndefined()
+  })
+
+  it('is gone when it was forgotten, and was the user’s alone (F77)', async () => {
+    const { world, items, shelf, read } = createScene()
+    shelf.save(token)
+    shelf.save(makeToken('of bob', { user: bob }))
+    await shelf.forget(ada)
+    await world.flush()
+    expect(await read()).toBeUndefined()
+    expect((await read(bob))?.value).toBe('of bob')
+    expect(items.size).toBe(1)
+    expect(world.timers).toBe(0)
+  })
+
+  it('lies under a key of its own for every name, user and tenant', async () => {
+    const keys = new Set<string>()
+    const getItem = (key: string) => (keys.add(key), null)
+    const users = [
+      { id: 'a:b', tenant: 'c' },
+      { id: 'a', tenant: 'b:c' },
+      { id: 'a:b:c' },
+      { id: 'a","b' },
+      { id: '["a"]' },
+    ]
+    const names = ['default', 'a', 'default"', 'default","a']
+    for (const name of names) for (const user of users) await createScene({ getItem }, name).shelf.read(user, signal)
+    expect(keys.size).toBe(names.length * users.length)
+    for (const key of keys) expect(key).toMatch(/^inbox-session:/)
+  })
+
+  it('has no secret in its key (G4)', async () => {
+    const { world, items, shelf } = createScene()
+    shelf.save(token)
+    await world.flush()
+    expect(shownPieces([...items.keys()].join(), piecesOf([value]))).toEqual([])
+  })
+})
+
+describe('what is found counts as absent', () => {
+  const sound = { version: 1, user: ada, value, receivedAt: start, expiresAt: start + hour }
+  const text = JSON.stringify(sound)
+  it('otherwise it would be found', async () => {
+    expect((await createScene({ getItem: () => text }).read())?.value).toBe(value)
+  })
+
+  it.each([
+    ...['undefined', '{', 'null', '[]', '""', '7', '', text.slice(0, -9), text + '}', 'x'.repeat(1_000_000)],
+    ...[{ version: 2 }, { version: '1' }, { version: undefined }, { expiresAt: 'soon' }],
+    ...[{ receivedAt: '2026' }, { receivedAt: undefined }, { expiresAt: {} }],
+    ...[{ user: bob }, { user: undefined }, { user: null }, { user: { id: 'ada', tenant: 'acme' } }],
+  ])('when it is no record of this user and version (F83): %#', async (odd) => {
+    const found = typeof odd === 'string' ? odd : JSON.stringify({ ...sound, ...odd })
+    const { read, errors } = createScene({ getItem: () => found })
+    expect(await read()).toBeUndefined()
+    expect(errors).toEqual([])
+  })
+})
+
+describe('a storage', () => {
+  it('may answer later', async () => {
+    const { world, storage, read } = createScene()
+    const slow = createScene({ getItem: async (key) => storage.getItem(key) })
+    createShelf(storage, 'default', world.environment, () => {}).save(token)
+    await world.flush()
+    expect((await slow.read())?.value).toBe((await read())?.value)
+  })
+
+  it('that never answers is done without after two seconds (F84)', async () => {
+    const { world, read } = createScene({ getItem: () => never })
+    const ended = vi.fn()
+    void read().then(ended)
+    await world.advance(1_999)
+    expect(ended).not.toHaveBeenCalled()
+    await world.advance(1)
+    expect(ended).toHaveBeenCalledWith(undefined)
+    expect(world.timers).toBe(0)
+  })
+
+  it('is not waited for by whoever gives up', async () => {
+    const { world, shelf } = createScene({ getItem: () => never })
+    await expect(shelf.read(ada, AbortSignal.abort('given up'))).rejects.toBe('given up')
+    expect(world.timers).toBe(0)
+  })
+
+  const failing = () => {
+    throw new Error(`no room for ${value}`)
+  }
+  it.each<[string, Partial<TokenStorage>]>([
+    ['throws', { getItem: failing, setItem: failing, removeItem: failing }],
+    ['rejects', { getItem: async () => failing(), setItem: async () => failing(), removeItem: async () => failing() }],
+  ])(
+    'that %s is reported, once for each call, without the secret, and nothing is thrown (F82, F84)',
+    async (_, more) => {
+      const { world, shelf, read, errors } = createScene(more)
+      expect(await read()).toBeUndefined()
+      shelf.save(token)
+      await world.flush()
+      await shelf.forget(ada)
+      expect(errors.map(({ code }) => code)).toEqual(Array(3).fill('storage_failed'))
+      for (const { message, stack } of errors) expect(shownPieces(message + stack, piecesOf([value]))).toEqual([])
+      expect(world.timers).toBe(0)
+    },
+  )
+})
+
+describe('writes', () => {
+  it('are made one after another: a removal never overtakes what was written before it', async () => {
+    const log: string[] = []
+    let finish!: () => void
+    const { world, shelf } = createScene({
+      setItem: async () => {
+        log.push('write')
+        await new Promise<void>((resolve) => (finish = resolve))
+        log.push('written')
+      },
+      removeItem: () => void log.push('removed'),
+    })
+    shelf.save(token)
+    const gone = shelf.forget(ada)
+    await world.flush()
+    expect(log).toEqual(['write'])
+    finish()
+    await gone
+    expect(log.slice(0, 2)).toEqual(['write', 'written'])
+    expect(log.at(-1)).toBe('removed')
+  })
+
+  it('keep the order they were made in', async () => {
+    const { world, shelf, read } = createScene()
+    for (let index = 0; index < 5; index++) shelf.save(makeToken(`token-${index}`))
+    await world.flush()
+    expect((await read())?.value).toBe('token-4')
+  })
+
+  it('that fail do not stop the next', async () => {
+    const setItem = vi.fn(() => Promise.reject(new Error('full')))
+    const { world, shelf, errors } = createScene({ setItem })
+    shelf.save(token)
+    shelf.save(token)
+    await world.flush()
+    expect(setItem).toHaveBeenCalledTimes(2)
+    expect(errors).toHaveLength(2)
+  })
+
+  it('that hang keep nobody waiting longer than two seconds', async () => {
+    const { world, shelf } = createScene({ removeItem: () => never })
+    const ended = vi.fn()
+    void shelf.forget(ada).then(ended)
+    await world.advance(2_000)
+    expect(ended).toHaveBeenCalled()
+    expect(world.timers).toBe(0)
+  })
+
+  it('that hang do not keep the next from being made', async () => {
+    const removeItem = vi.fn()
+    const { world, shelf } = createScene({ setItem: () => never, removeItem })
+    shelf.save(token)
+    void shelf.forget(ada)
+    await world.advance(60_000)
+    expect(removeItem).toHaveBeenCalled()
+  })
+
+  it('that end long after they were given up leave nothing of a user who has left (F74)', async () => {
+    let finish!: () => void
+    const items = new Set<string>()
+    const { world, shelf } = createScene({
+      setItem: async (key) => {
+        await new Promise<void>((resolve) => (finish = resolve))
+        items.add(key)
+      },
+      removeItem: (key) => void items.delete(key),
+    })
+    shelf.save(token)
+    void shelf.forget(ada)
+    await world.advance(10_000)
+    finish()
+    await world.flush()
+    expect(items.size).toBe(0)
+  })
+})

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { journaling } from '../support/journal.js'
+import { createScene, watch } from '../support/scene.js'
+
+const start = async (options?: Parameters<typeof createScene>[0]) => {
+  const scene = createScene(options)
+  scene.session.signIn('ann')
+  await scene.session.getToken()
+  return { ...scene, renew: () => Promise.all([scene.session.refresh(), scene.world.advance(1_000)]) }
+}
+
+describe('one adapter’s failure is its own (F100)', () => {
+  it('one throws, one hangs, one works: the third is served at once, and again', async () => {
+    const { session, world, renew, of } = await start()
+    const broken = journaling(
+      {
+        update() {
+          throw new Error('broken')
+        },
+      },
+      'broken',
+    )
+    let hanging = 0
+    const hangs = journaling({ update: () => (hanging++, new Promise<never>(() => {})) }, 'hangs')
+    const works = journaling({}, 'works')
+    for (const { adapter } of [broken, hangs, works]) session.attach(adapter)
+    await world.flush()
+    await renew()
+    expect(works.journal).toEqual(['attach ann 1', 'update handle 1 of ann 2'])
+    expect(of('error')).toMatchObject([{ code: 'adapter_failed', message: expect.stringContaining('broken') }])
+    await world.advance(5_000)
+    expect(of('error')).toMatchObject([{}, { code: 'adapter_failed', message: expect.stringContaining('hangs') }])
+    await renew()
+    expect(of('error')).toHaveLength(3)
+    expect(hanging).toBe(2)
+    expect(works.journal).toHaveLength(3)
+    expect(session.state.status).toBe('fresh')
+  })
+
+  it('updates that wait collapse into the newest, and never overlap', async () => {
+    const { session, world, renew } = await start()
+    let running = 0
+    let most = 0
+    const { adapter, journal } = journaling()
+    const { update } = adapter
+    adapter.update = async (handle, context) => {
+      most = Math.max(most, ++running)
+      await new Promise<void>((resolve) => void world.environment.schedule(world.environment.now() + 3_500, resolve))
+      running--
+      return update!(handle, context)
+    }
+    session.attach(adapter)
+    await world.flush()
+    for (let time = 0; time < 4; time++) await renew()
+    await world.advance(10_000)
+    const generations = journal.slice(1).map((line) => Number(line.split(' ').at(-1)))
+    expect(generations).toEqual([2, 5])
+    expect(most).toBe(1)
+  })
+
+  it('a failed attach is tried again, less and less often, and at the latest with the next token', async () => {
+    const { session, world, renew } = await start()
+    let attempts = 0
+    const { adapter, journal } = journaling({
+      attach({ token }) {
+        attempts++
+        if (token.generation === 1) throw new Error('not ready')
+        return 'at last'
+      },
+    })
+    session.attach(adapter)
+    await world.advance(60_000)
+    expect(attempts).toBeGreaterThan(2)
+    expect(attempts).toBeLessThanOrEqual(8)
+    const before = attempts
+    await renew()
+    expect(attempts).toBe(before + 1)
+    await session.signOut()
+    expect(journal).toEqual(['detach at last of ann 2 by sign-out'])
+  })
+
+  it('signOut waits for all to let go, and no longer than 5 s for one that hangs', async () => {
+    const { session, world, errors } = await start()
+    session.attach(journaling({ detach: () => new Promise<never>(() => {}) }).adapter)
+    await world.flush()
+    const out = watch(session.signOut())
+    await world.advance(4_999)
+    expect(out.ended).toBe(false)
+    await world.advance(1)
+    expect(out.ended).toBe(true)
+    expect(errors()).toEqual(['adapter_failed'])
+  })
+
+  it('a handle that comes after its call was given up is let go as well', async () => {
+    const { session, world, renew, errors } = await start()
+    let end = (_: string) => {}
+    const { adapter, journal } = journaling({ update: () => new Promise<string>((resolve) => (end = resolve)) })
+    session.attach(adapter)
+    await world.flush()
+    await renew()
+    await world.advance(5_000)
+    end('too late')
+    await session.signOut()
+    expect(journal.map((line) => line.split(' of ')[0])).toEqual(['attach ann 1', 'detach handle 1', 'detach too late'])
+    expect(errors()).toEqual(['adapter_failed'])
+  })
+})

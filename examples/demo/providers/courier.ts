@@ -350,9 +350,11 @@ export async function createCourierStandIn(options: CourierStandInOptions): Prom
       presented.forEach((tokenId) => revoked.add(tokenId))
       for (const { socket, tokenId } of connections) if (revoked.has(tokenId)) socket.close(4_403, 'Token revoked')
     },
+    // One that has not subscribed yet would not hear a message.
     sockets: (userId) =>
-      [...connections].filter(({ socket, userId: owner }) => owner === userId && socket.readyState === socket.OPEN)
-        .length,
+      [...connections].filter(
+        ({ socket, subscribed, userId: owner }) => subscribed && owner === userId && socket.readyState === socket.OPEN,
+      ).length,
     close: () =>
       new Promise((resolve) => {
         for (const { socket } of connections) socket.terminate()

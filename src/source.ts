@@ -22,7 +22,7 @@ export interface TokenRequest {
   readonly previous?: string | undefined
   /** 1 for the first try since the last success. */
   readonly attempt: number
-  /** Aborted when the answer is not wanted any more: the time is up, the user has changed. */
+  /** Aborted when the answer is not wanted any more: the time is up, the user has changed, the call is over. */
   readonly signal: AbortSignal
 }
 

@@ -1,6 +1,6 @@
 import type { Environment, Unsubscribe } from './environment/environment.js'
 import { SessionError, toSessionError } from './errors.js'
-import { type GetTokenOptions, type Policy, retryDelay } from './policy.js'
+import { type GetTokenOptions, type Policy, check, retryDelay } from './policy.js'
 import type { Token, User } from './token.js'
 import { within } from './within.js'
 
@@ -47,6 +47,8 @@ export type DetachReason = 'sign-out' | 'switch' | 'detach'
 export interface Desk {
   readonly environment: Environment
   readonly policy: Policy
+  /** Who is signed in, their token, and why adapters of others have to let go. */
+  wanted(): [user: User | undefined, token: Token | undefined, why: DetachReason]
   /** A token of that user, or a rejection once somebody else is signed in. */
   getToken(user: User, options?: GetTokenOptions): Promise<Token>
   report(name: string, signal: AdapterSignal, token: Token): void
@@ -202,7 +204,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
   return {
     want(nextUser, nextToken, why) {
       if (nextUser !== user) controller.abort()
-      if (nextToken !== token) {
+      if (nextUser !== user || nextToken !== token) {
         cancelRetry()
         retryAt = repeats = 0
       }
@@ -212,5 +214,30 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       go()
     },
     settled: async () => running,
+  }
+}
+
+/** All adapters of a session. */
+export function createAttachments(desk: Desk): {
+  /** Returns what takes the adapter off again. */
+  add<Handle>(adapter: Adapter<Handle>): () => Promise<void>
+  /** Tells each what is wanted of it now. */
+  bring(): void
+  settled(): Promise<unknown>
+} {
+  const all = new Set<Attachment>()
+  return {
+    add(adapter) {
+      check(typeof adapter?.attach === 'function', 'adapter')
+      const attachment = createAttachment(adapter, desk)
+      all.add(attachment)
+      return () => {
+        all.delete(attachment)
+        attachment.want(undefined, undefined, 'detach')
+        return attachment.settled()
+      }
+    },
+    bring: () => all.forEach((attachment) => attachment.want(...desk.wanted())),
+    settled: () => Promise.all([...all].map((attachment) => attachment.settled())),
   }
 }

@@ -50,7 +50,7 @@ export class SessionError extends Error {
     this.code = code
     this.retryable = details.retryable ?? !finalCodes.test(code)
     if (details.status !== undefined) this.status = details.status
-    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter
+    if (details.retryAfter! >= 0) this.retryAfter = details.retryAfter!
     Object.defineProperty(this, brand, { value: true })
   }
 }
@@ -67,9 +67,16 @@ export function isSessionError(error: unknown, code?: SessionErrorCode): error i
   return Boolean((error as Record<symbol, unknown> | null)?.[brand]) && (!code || (error as SessionError).code === code)
 }
 
-/** Any thrown value as a SessionError. Foreign errors keep their name and redacted message, never the object itself. */
+/** Any thrown value as a SessionError of ours: code, name and message, redacted, never the object itself or its cause. */
 export function toSessionError(error: unknown, code: SessionErrorCode, context: string): SessionError {
-  if (isSessionError(error)) return error
-  const { name, message } = error instanceof Error ? error : { name: typeof error, message: '' }
-  return new SessionError(code, `${context} (${name}${message && ': '}${message})`)
+  try {
+    if (isSessionError(error, 'unauthorized')) return new UnauthorizedError(error.message, error)
+    if (isSessionError(error)) return new SessionError(error.code, error.message, error)
+    const what =
+      error instanceof Error ? [error.name, error.message].filter(Boolean).map(String).join(': ') : typeof error
+    return new SessionError(code, `${context} (${what})`)
+  } catch {
+    // It could not even be read.
+    return new SessionError(code, context)
+  }
 }

@@ -3,6 +3,7 @@ import type { SessionEvents, TraceEntry } from './api.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { toSessionError } from './errors.js'
 import { check } from './policy.js'
+import { createQueue } from './queue.js'
 import type { Token } from './token.js'
 
 /** Tells everybody, in order, after the change is complete: what a listener does in turn waits for its turn. */
@@ -18,18 +19,17 @@ export interface Events {
   end(): void
 }
 
-/** `current` is asked right before a token is told to a listener: the one before may have signed its user out. */
-export function createEvents(now: () => number, current: (token: Token) => boolean): Events {
+/**
+ * Nothing is told while `held`: first the world has to agree with the state.
+ * `current` is asked right before a token is told to a listener: the one before may have signed its user out.
+ */
+export function createEvents(now: () => number, held: () => boolean, current: (token: Token) => boolean): Events {
   const emitter = new EventEmitter()
-  const outbox: (() => void)[] = []
-  let busy = false
-  const later = (run: () => void): unknown => outbox.push(run)
+  const outbox = createQueue((run: () => void) => run())
+  const later = outbox.push
   const tell: Events['tell'] = (event, payload) => later(() => emitter.emit(event, payload))
   const deliver = (): void => {
-    if (busy) return
-    busy = true
-    for (let run; (run = outbox.shift());) run()
-    busy = false
+    if (!held()) outbox.run()
   }
   return {
     later,

@@ -58,7 +58,7 @@ export function createFlights(
       throw new SessionError('expired_on_arrival', `The source answered a token that has ended (by ${basis}).`)
     const expiresAt = lifetime < Infinity ? since + lifetime : undefined
     const token =
-      same && !expiresAt
+      same && !(expiresAt || last.expiresAt)
         ? last
         : createToken({ value, user, claims, extra, receivedAt: since, expiresAt, generation: ++generation })
     return { token, spentAt, dueAt: Math.min(dueAt, spentAt), basis, odd }
@@ -91,8 +91,10 @@ export function createFlights(
       const { signal } = controller
       const { user, reason, last } = expected
       try {
-        const found = await look(expected, signal)
+        // What was saved before somebody asked for a new one is not new.
+        const found = await (reason === 'forced' ? undefined : look(expected, signal))
         if (found) return found
+        signal.throwIfAborted()
         const since = now()
         const call = new Promise<unknown>((resolve) => {
           calling = true
@@ -106,7 +108,7 @@ export function createFlights(
           controller.abort()
           throw new SessionError('timeout', 'The source did not answer in time.')
         })
-        if (signal.aborted) throw signal.reason
+        signal.throwIfAborted()
         return take(answer, expected, since)
       } catch (error) {
         throw toSessionError(error, 'source_failed', 'The source failed')

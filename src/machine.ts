@@ -108,7 +108,7 @@ const call = (state: MachineState, now: number, reason: Reason = state.reason): 
   const freeAt = budgetFreeAt(state.calls)
   const next = { ...state, ...nothingPlanned, reason }
   return freeAt > now
-    ? wait(next, state.error ?? new SessionError('source_failed'), freeAt)
+    ? wait(next, state.error ?? new SessionError('source_failed', 'Too many calls brought nothing new.'), freeAt)
     : { ...next, status: 'fetching', flight: state.flight + 1, calledAt: now }
 }
 
@@ -137,8 +137,9 @@ const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): Machin
 })
 
 const reject = (state: MachineState, value: string, now: number, retryAt: number): MachineState => {
-  if (state.token?.value !== value) return state
-  const mints = now - state.token.receivedAt < quietTime ? state.mints + 1 : 1
+  const { token } = state
+  if (!token || token.value !== value) return state
+  const mints = now - token.receivedAt < quietTime ? state.mints + 1 : 1
   const next: MachineState = {
     ...state,
     ...noToken,
@@ -174,7 +175,7 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const { adoption, flight } = event
       if (
         flight === undefined
-          ? !(adoption.token.receivedAt > (state.token?.receivedAt ?? -never))
+          ? adoption.token.receivedAt < (state.token?.receivedAt ?? 0)
           : flight !== state.flight || status !== 'fetching'
       )
         return state

@@ -7,7 +7,7 @@ import type { User } from './token.js'
 export type Settings = Required<Pick<SessionOptions, 'source' | 'name' | 'refreshWhenHidden' | 'environment'>> &
   Pick<SessionOptions, 'storage' | 'subject'> & { readonly policy: Policy }
 
-export const hasMethods = (value: unknown, ...names: string[]): boolean =>
+const hasMethods = (value: unknown, ...names: string[]): boolean =>
   names.every((name) => typeof (value as Record<string, unknown> | undefined)?.[name] === 'function')
 
 /** Checks the options of a session. Throws a TypeError that names the option. */

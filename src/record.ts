@@ -14,8 +14,9 @@ export interface TokenRecord extends Pick<Token, 'value' | 'receivedAt' | 'expir
 export interface Shelf {
   read(user: User, signal: AbortSignal): Promise<TokenRecord | undefined>
   save(token: Token): void
-  /** Resolves when the record is gone, or after the limit. */
-  forget(user: User): Promise<void>
+  forget(user: User): void
+  /** Resolves when everything is done, or has used up its time. */
+  settled(): Promise<unknown>
 }
 
 const limit = 2_000
@@ -72,7 +73,8 @@ export function createShelf(
     },
     forget(user) {
       if (kept === user) kept = undefined
-      return inTurn(undefined, () => storage.removeItem(keyOf(user)))
+      void inTurn(undefined, () => storage.removeItem(keyOf(user)))
     },
+    settled: () => queue,
   }
 }

@@ -1,24 +1,19 @@
 import type { Session, SessionOptions } from './api.js'
-import { type Attachment, type Desk, type DetachReason, createAttachment, isRefusal } from './attach.js'
+import { type DetachReason, createAttachments, isRefusal } from './attach.js'
 import { answerFor, createCallers, satisfies } from './callers.js'
 import type { Unsubscribe } from './environment/environment.js'
-import { SessionError, isSessionError } from './errors.js'
+import { SessionError, toSessionError } from './errors.js'
 import { createEvents } from './events.js'
 import { explain, lossOf } from './explain.js'
 import { type Expectation, createFlights } from './flight.js'
-import {
-  type Adoption,
-  type Happening,
-  type MachineState,
-  type Reason,
-  initialState,
-  transition,
-  wakeAt,
-} from './machine.js'
-import { hasMethods, readOptions, readUser } from './options.js'
-import { type GetTokenOptions, check, retryDelay } from './policy.js'
+import { listen } from './listen.js'
+import type { Adoption, Happening, MachineState, Reason } from './machine.js'
+import { initialState, transition, wakeAt } from './machine.js'
+import { readOptions, readUser } from './options.js'
+import { type GetTokenOptions, retryDelay } from './policy.js'
+import { createQueue } from './queue.js'
 import { createShelf } from './record.js'
-import { type Token, type User, isSameUser } from './token.js'
+import { type Token, type TokenAnswer, type User, isSameUser } from './token.js'
 import { viewOf } from './view.js'
 import { within } from './within.js'
 
@@ -32,7 +27,6 @@ const nothing = (): void => {}
 export function createSession(options: SessionOptions): Session {
   const { environment, source, name, storage, subject, refreshWhenHidden, policy } = readOptions(options)
   const { now } = environment
-  const attachments = new Set<Attachment>()
   let state = initialState
   let view = viewOf(state)
   let hot: Promise<string> | undefined
@@ -41,61 +35,72 @@ export function createSession(options: SessionOptions): Session {
   let wokeAt = -Infinity
   let leaving: DetachReason
   let restoring: Promise<void> | undefined
-  let forgotten: Promise<void> | undefined
   let cancelTimer = nothing
   let stopListening = nothing
 
-  const current = (token: Token): boolean => token.user === state.user
-  const { tell, later, trace, deliver, on, end } = createEvents(now, current)
-  const fail = (error: SessionError): void => (tell('error', error), deliver())
-  const callers = createCallers((caller) => answerFor(state, caller, now()))
-  const shelf = storage && createShelf(storage, name, environment, fail)
-  const { calling, take, look, fly } = createFlights(environment, policy, source, subject, shelf)
-  const delay = (attempt: number, retryAfter?: number): number =>
-    now() + retryDelay(policy, attempt, environment.random(), retryAfter)
-
-  /** Every change passes here: the machine decides, the world follows, then everybody is told. */
-  const dispatch = (event: Happening): void => {
+  /** Every change passes here: the machine decides, then the world follows. */
+  const inbox = createQueue((event: Happening) => {
     const before = state
     const { online, visible, server } = environment
     state = transition(before, { ...event, now: now(), online, eager: !server && (visible || refreshWhenHidden) })
     follow(before, event)
+  })
+  const current = (token: Token): boolean => token.user === state.user
+  const { tell, later, trace, deliver, on, end } = createEvents(now, inbox.busy, current)
+  /** What happens while the world still follows waits for its turn; then everybody is told. */
+  const dispatch = (event: Happening): void => {
+    inbox.push(event)
+    inbox.run()
     deliver()
   }
   const tick = (): void => dispatch({ type: 'tick' })
-  const expected = (user: User, reason: Reason): Expectation => {
-    const { refused, last } = state
-    return { user, reason, refused, last: user === state.user ? last : undefined }
-  }
+  const fail = (error: SessionError): void => (tell('error', error), deliver())
+  const callers = createCallers((caller) => answerFor(state, caller, now()))
+  const shelf = storage && createShelf(storage, name, environment, fail)
+  const { calling, take, look, fly } = createFlights(environment, policy, source, subject, shelf)
+  const delay = (attempt: number, asked?: number): number =>
+    now() + retryDelay(policy, attempt, environment.random(), asked)
+
+  const expected = (user: User, reason: Reason): Expectation => ({
+    user,
+    reason,
+    last: user === state.user ? state.last : undefined,
+    // A getter: what is refused while the request is under way counts as well.
+    get refused() {
+      return state.refused
+    },
+  })
 
   /** A token that came without a call, if it is good and new. */
   const accept = (user: User, answer: unknown): Adoption | undefined => {
     try {
       return take(answer, expected(user, 'initial'))
     } catch (error) {
-      if (!isSessionError(error, 'stale_token')) fail(error as SessionError)
+      const failure = toSessionError(error, 'invalid_answer', 'The answer cannot be read')
+      if (failure.code !== 'stale_token') fail(failure)
     }
   }
 
-  const listen = (user: User): Unsubscribe => {
+  /** Listens for a user, until the returned function is called. */
+  const attend = (user: User): Unsubscribe => {
     const gone = new AbortController()
     const adopt = (adoption?: Adoption): void => {
       if (adoption && user === state.user) dispatch({ type: 'token', adoption })
     }
-    const stopWaking = environment.onWake(() => {
-      wokeAt = now()
-      tick()
-    })
-    const stopPushes = source.subscribe?.((answer) => {
+    const push = (answer: TokenAnswer | null): void => {
       if (user !== state.user) return
       if (answer === null) dispatch({ type: 'sign-out' })
       else adopt(accept(user, answer))
-    })
+    }
+    const wake = (): void => {
+      wokeAt = now()
+      tick()
+    }
+    const stop = listen(environment, source, wake, push, fail)
     // Every request begins with this look. Offline there is none, and the saved token may be good all the same.
     if (state.status === 'waiting') restoring = look(expected(user, 'initial'), gone.signal).then(adopt, nothing)
     return () => {
-      stopWaking()
-      stopPushes?.()
+      stop()
       gone.abort()
     }
   }
@@ -118,7 +123,6 @@ export function createSession(options: SessionOptions): Session {
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
   const follow = (before: MachineState, event: Happening): void => {
     const { status, user, token, error, dueAt, spentAt } = state
-    const was = before.user
     const adopted = token && token !== before.token
     const wrong = error && error !== before.error
 
@@ -129,17 +133,17 @@ export function createSession(options: SessionOptions): Session {
     hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
     trace(() => explain(before, state, event))
-    if (user !== was) {
+    if (user !== before.user) {
       leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
       stopListening()
-      stopListening = user ? listen(user) : nothing
-      if (was && status !== 'closed') {
-        forgotten = shelf?.forget(was)
-        tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
+      stopListening = user ? attend(user) : nothing
+      if (before.user && status !== 'closed') {
+        shelf?.forget(before.user)
+        tell('signed-out', { user: before.user, reason: user ? 'switched' : 'here' })
       }
     } else if (before.token && !token) {
       const reason = lossOf(before.token, event)
-      if (reason === 'rejected') forgotten = shelf?.forget(user!)
+      if (reason === 'rejected') shelf?.forget(user!)
       tell('expired', { token: before.token, reason })
     }
     if (status === 'fetching' && state.flight !== before.flight) launch(state)
@@ -148,38 +152,40 @@ export function createSession(options: SessionOptions): Session {
     if (next !== view) tell('change', (view = next))
     if (adopted) tell('token', token)
     if (wrong) tell('error', error)
-    if (token !== before.token || user !== was) later(() => attachments.forEach(bring))
+    if (token !== before.token || user !== before.user) later(attachments.bring)
     callers.settle()
   }
-
-  const bring = (attachment: Attachment): void => attachment.want(state.user, state.token, leaving)
 
   /** Resolves when every adapter and the storage have let go. */
   const settled = async (): Promise<void> => {
     // Whoever called us may be a listener that holds up the outbox.
     await Promise.resolve()
-    await Promise.all([forgotten, ...[...attachments].map((attachment) => attachment.settled())])
+    await Promise.all([shelf?.settled(), attachments.settled()])
   }
 
   const ask = async (options: GetTokenOptions, after?: number): Promise<Token> => {
     const { signal, rejected } = options
+    const { user } = state
     signal?.throwIfAborted()
-    if (restoring && !state.token) await restoring
+    if (restoring && !state.token) await within(environment, Infinity, restoring, signal)
     if (rejected) invalidate(rejected)
     if (after === undefined)
       dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
-    const caller = { user: state.user, options, after }
+    const caller = { user, options, after }
     if (calling() && !answerFor(state, caller, now()))
       throw new SessionError('source_failed', 'The source asked its own session for a token.')
-    return within(environment, Infinity, callers.add(caller), signal)
+    const token = await within(environment, Infinity, callers.add(caller), signal)
+    if (user !== state.user) throw answerFor(state, caller, now()) as SessionError
+    return token
   }
   const getToken = (options?: GetTokenOptions): Promise<string> =>
     hot && !options && now() < hotUntil ? hot : ask(options ?? {}).then(({ value }) => value)
   const invalidate = (value: string): void => dispatch({ type: 'rejected', value, retryAt: delay(1) })
 
-  const desk: Desk = {
+  const attachments = createAttachments({
     environment,
     policy,
+    wanted: () => [state.user, state.token, leaving],
     async getToken(user, options = {}) {
       if (user !== state.user) throw new SessionError('user_changed')
       return ask(options)
@@ -198,7 +204,7 @@ export function createSession(options: SessionOptions): Session {
       if (error) tell('error', error)
       deliver()
     },
-  }
+  })
 
   const close = async (): Promise<void> => {
     dispatch({ type: 'close' })
@@ -231,16 +237,10 @@ export function createSession(options: SessionOptions): Session {
     invalidate,
     refreshUserToken: () => getToken(),
     attach(adapter) {
-      check(hasMethods(adapter, 'attach'), 'adapter')
-      const attachment = createAttachment(adapter, desk)
-      attachments.add(attachment)
-      later(() => bring(attachment))
+      const remove = attachments.add(adapter)
+      later(attachments.bring)
       deliver()
-      return () => {
-        attachments.delete(attachment)
-        attachment.want(undefined, undefined, 'detach')
-        return attachment.settled()
-      }
+      return remove
     },
     on,
     subscribe: (listener) => on('change', listener),

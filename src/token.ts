@@ -116,7 +116,7 @@ export function readAnswer(answer: unknown, now: number): Reading {
   return {
     value: token,
     claims,
-    extra: Object(extra) === extra ? extra : undefined,
+    extra: Object(extra) === extra ? Object.freeze({ ...extra }) : undefined,
     ...readLifetime(fields, claims, now),
   }
 }

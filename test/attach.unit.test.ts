@@ -58,6 +58,7 @@ function createScene(calls: Calls = {}, pull = false) {
   const attachment = createAttachment(adapter, {
     environment: world.environment,
     policy: createPolicy({}),
+    wanted: () => expect.unreachable(),
     getToken,
     report,
     done(name, call, error) {
@@ -140,6 +141,7 @@ describe('an adapter', () => {
     const desk = {
       environment: world.environment,
       policy: createPolicy({}),
+      wanted: () => expect.unreachable(),
       getToken: vi.fn(),
       report: vi.fn(),
       done: vi.fn(),

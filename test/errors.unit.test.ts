@@ -73,7 +73,7 @@ describe('an error is known by its brand', () => {
     expect(isSessionError(foreign)).toBe(true)
     expect(isSessionError(foreign, 'unauthorized')).toBe(true)
     expect(copy.isSessionError(new SessionError('closed'), 'closed')).toBe(true)
-    expect(toSessionError(foreign, 'source_failed', 'The source failed')).toBe(foreign)
+    expect(toSessionError(foreign, 'source_failed', 'The source failed')).toMatchObject({ code: 'unauthorized' })
   })
 
   it('also when it comes from another realm', () => {
@@ -173,9 +173,20 @@ describe('a message (G4, F99)', () => {
 describe('what somebody threw', () => {
   const token = jwt({ sub: 'ada', secret: 'of the user' })
 
-  it('stays what it is where it is an error of this library', () => {
-    const error = new SessionError('timeout')
-    expect(toSessionError(error, 'source_failed', 'The source failed')).toBe(error)
+  it('keeps its code and details where it is an error of this library, and loses what it may carry beside them', () => {
+    const error = Object.assign(new SessionError('source_failed', 'busy', { status: 503, retryAfter: 7 }), {
+      cause: 'secret',
+    })
+    const taken = toSessionError(error, 'timeout', 'The source failed')
+    expect(taken).toMatchObject({ code: 'source_failed', message: 'busy', status: 503, retryAfter: 7, retryable: true })
+    expect(taken).not.toHaveProperty('cause')
+  })
+
+  it('may be unreadable', () => {
+    const error = Object.assign(new Error(), { message: Symbol('no text') })
+    expect(toSessionError(error, 'source_failed', 'The source failed').code).toBe('source_failed')
+    const trap = new Proxy(new Error(), { get: () => expect.unreachable() })
+    expect(toSessionError(trap, 'source_failed', 'The source failed').message).toBe('The source failed')
   })
 
   it('keeps its name and message, and nothing else of it is passed on', () => {

@@ -7,8 +7,8 @@ import { expect, test } from 'vitest'
 const floors = [
   ...['errors', 'token', 'policy'],
   ...['environment/environment', 'environment/clock', 'environment/page', 'environment/tabs', 'environment/browser'],
-  ...['within', 'machine', 'storage', 'record', 'source', 'flight', 'attach'],
-  ...['api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
+  ...['within', 'machine', 'storage', 'record', 'source', 'listen', 'flight', 'attach'],
+  ...['queue', 'api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
   ...['adapters/*', 'bridge/protocol', 'bridge/*', 'react', 'vue', 'testing/*', 'script'],
 ]
 const dependencies = ['eventemitter3', 'jwt-decode']

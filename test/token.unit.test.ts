@@ -155,7 +155,9 @@ describe('an answer', () => {
 
   it('carries its companions', () => {
     const extra = { hash: 'h' }
-    expect(readAnswer({ token: 'opaque', extra }, now).extra).toBe(extra)
+    const read = readAnswer({ token: 'opaque', extra }, now).extra
+    expect(read).toEqual(extra)
+    expect(Object.isFrozen(read)).toBe(true)
     expect(readAnswer({ token: 'opaque', extra: 'h' }, now).extra).toBeUndefined()
   })
 })

@@ -21,7 +21,7 @@ export interface Shelf {
 
 const limit = 2_000
 
-const parse = (text: string | null, user: User): TokenRecord | undefined => {
+const parse = (text: string | null | undefined, user: User): TokenRecord | undefined => {
   try {
     const record = JSON.parse(text!) as TokenRecord
     const { version, receivedAt, expiresAt = 0 } = record
@@ -40,11 +40,6 @@ export function createShelf(
   fail: (error: SessionError) => void,
 ): Shelf {
   const keyOf = ({ id, tenant }: User): string => 'inbox-session:' + JSON.stringify([name, id, tenant])
-  const attempt = <T>(work: () => T | Promise<T>): Promise<T | undefined> =>
-    new Promise<T>((resolve) => resolve(work())).catch((error: unknown) => {
-      fail(toSessionError(error, 'storage_failed', 'The storage failed'))
-      return undefined
-    })
   // One after another, but none waits for ever: what a late write left behind is removed once it has ended.
   let queue: Promise<unknown> = Promise.resolve()
   let kept: User | undefined
@@ -52,7 +47,10 @@ export function createShelf(
     const turn = within(
       environment,
       limit,
-      queue.then(() => attempt(work)),
+      queue.then(work).catch((error: unknown) => {
+        fail(toSessionError(error, 'storage_failed', 'The storage failed'))
+        return undefined
+      }),
       signal,
       () => undefined,
     )
@@ -61,7 +59,7 @@ export function createShelf(
   }
   return {
     async read(user, signal) {
-      return parse((await inTurn(signal, () => storage.getItem(keyOf(user)))) ?? null, user)
+      return parse(await inTurn(signal, () => storage.getItem(keyOf(user))), user)
     },
     save({ value, user, receivedAt, expiresAt, extra }) {
       const record: TokenRecord = { version: 1, user, value, receivedAt, expiresAt, extra }

@@ -62,9 +62,8 @@ export function createPolicy({
   check(
     Object(retry) === retry &&
       !Array.isArray(retry) &&
-      Number.isFinite(minDelay) &&
+      [minDelay, maxDelay].every(Number.isFinite) &&
       minDelay > 0 &&
-      Number.isFinite(maxDelay) &&
       maxDelay >= minDelay,
     'retry',
   )

@@ -4,7 +4,7 @@ import type { Environment } from './environment/environment.js'
 export function within<T>(
   environment: Environment,
   limit: number,
-  work: PromiseLike<T>,
+  work: Promise<T>,
   signal?: AbortSignal,
   late?: () => T,
 ): Promise<T> {
@@ -19,11 +19,10 @@ export function within<T>(
     }
     const cancel = environment.schedule(environment.now() + limit, () => {
       end()
-      new Promise<T>((done) => done(late!())).then(resolve, reject)
+      resolve(Promise.resolve().then(late))
     })
     signal?.addEventListener('abort', abort)
-    work.then(resolve, reject)
-    work.then(end, end)
+    work.finally(end).then(resolve, reject)
     if (signal?.aborted) abort()
   })
 }

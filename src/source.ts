@@ -1,7 +1,7 @@
 import { globalFetch, wallClock } from './environment/browser.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, UnauthorizedError } from './errors.js'
-import type { SessionErrorCode, SessionErrorDetails } from './errors.js'
+import type { SessionErrorDetails } from './errors.js'
 import type { TokenAnswer, User } from './token.js'
 
 /**
@@ -38,11 +38,8 @@ export interface EndpointOptions extends Omit<RequestInit, 'signal' | 'headers' 
 
 const longestBody = 131_072
 
-const failure = (
-  problem: string,
-  code: SessionErrorCode = 'invalid_answer',
-  details?: SessionErrorDetails,
-): SessionError => new SessionError(code, 'The endpoint answered with ' + problem, details)
+const failure = (problem: string, details?: SessionErrorDetails): SessionError =>
+  new SessionError(details ? 'source_failed' : 'invalid_answer', 'The endpoint answered with ' + problem, details)
 
 const readAnswer = (body: unknown): TokenAnswer => {
   const fields = (body ?? {}) as Record<string, unknown>
@@ -96,7 +93,7 @@ export function fromEndpoint(
         : /^\d+$/.test(after)
           ? Number(after) * 1_000
           : NaN
-      throw failure(`status ${status}.`, 'source_failed', { status, retryAfter: wait >= 0 ? wait : undefined })
+      throw failure(`status ${status}.`, { status, retryAfter: wait >= 0 ? wait : undefined })
     }
     const text = await response.text()
     if (type === 'opaqueredirect' || /^text\/html/i.test(header('content-type'))) throw failure('HTML or a redirect.')

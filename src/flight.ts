@@ -67,11 +67,10 @@ export function createFlights(
   const look = async (expected: Expectation, signal: AbortSignal): Promise<Adoption | undefined> => {
     const record = await shelf?.read(expected.user, signal)
     if (!record) return
-    const { value, extra, receivedAt, expiresAt } = record
+    const { receivedAt } = record
     if (receivedAt > now() || receivedAt <= (expected.last?.receivedAt ?? 0)) return
-    const answer = { token: value, extra, expiresIn: expiresAt && (expiresAt - receivedAt) / 1e3 }
     try {
-      return examine(answer, receivedAt, { ...expected, reason: 'refresh' })
+      return examine(record, receivedAt, { ...expected, reason: 'refresh' })
     } catch {
       // Somebody else's, refused or ended: as good as absent.
     }

@@ -4,10 +4,12 @@ import type { TokenStorage } from './storage.js'
 import { type Token, type User, isSameUser } from './token.js'
 import { within } from './within.js'
 
-/** What is written down of a token. The lifetime was measured at receipt and is kept, not measured again. */
-export interface TokenRecord extends Pick<Token, 'value' | 'receivedAt' | 'expiresAt' | 'extra'> {
+/** What is written down of a token: an answer like a source's. The lifetime was measured at receipt and is kept, not measured again. */
+export interface TokenRecord extends Pick<Token, 'user' | 'receivedAt' | 'extra'> {
   readonly version: 1
-  readonly user: User
+  readonly token: string
+  /** Seconds from receipt. */
+  readonly expiresIn?: number | undefined
 }
 
 /** A session's place in a storage. Nothing here rejects: a storage that fails is reported and done without. */
@@ -24,8 +26,8 @@ const limit = 2_000
 const parse = (text: string | null | undefined, user: User): TokenRecord | undefined => {
   try {
     const record = JSON.parse(text!) as TokenRecord
-    const { version, receivedAt, expiresAt = 0 } = record
-    const sound = version === 1 && isSameUser(record.user, user) && Number.isFinite(receivedAt + expiresAt)
+    const { version, receivedAt, expiresIn = 0 } = record
+    const sound = version === 1 && isSameUser(record.user, user) && Number.isFinite(receivedAt + expiresIn)
     return sound ? record : undefined
   } catch {
     // Not ours, or cut off: as good as absent. The parser's message quotes its input and is never passed on.
@@ -61,8 +63,9 @@ export function createShelf(
     async read(user, signal) {
       return parse(await inTurn(signal, () => storage.getItem(keyOf(user))), user)
     },
-    save({ value, user, receivedAt, expiresAt, extra }) {
-      const record: TokenRecord = { version: 1, user, value, receivedAt, expiresAt, extra }
+    save({ value: token, user, receivedAt, expiresAt, extra }) {
+      const expiresIn = expiresAt && (expiresAt - receivedAt) / 1e3
+      const record: TokenRecord = { version: 1, user, token, receivedAt, expiresIn, extra }
       kept = user
       void inTurn(undefined, async () => {
         await storage.setItem(keyOf(user), JSON.stringify(record))

@@ -40,12 +40,12 @@ describe('a record', () => {
     shelf.save(token)
     await world.flush()
     expect(await read()).toEqual({
-      ...{ version: 1, user: ada, value, extra: { hash: 'h' } },
-      ...{ receivedAt: start, expiresAt: start + hour },
+      ...{ version: 1, user: ada, token: value, extra: { hash: 'h' } },
+      ...{ receivedAt: start, expiresIn: hour / 1e3 },
     })
     shelf.save(makeToken(value, { expiresAt: undefined }))
     await world.flush()
-    expect((await read())?.expiresAt).toBeUndefined()
+    expect((await read())?.expiresIn).toBeUndefined()
   })
 
   it('is gone when it was forgotten, and was the user’s alone (F77)', async () => {
@@ -56,7 +56,7 @@ describe('a record', () => {
     await shelf.settled()
     await world.flush()
     expect(await read()).toBeUndefined()
-    expect((await read(bob))?.value).toBe('of bob')
+    expect((await read(bob))?.token).toBe('of bob')
     expect(items.size).toBe(1)
     expect(world.timers).toBe(0)
   })
@@ -86,16 +86,16 @@ describe('a record', () => {
 })
 
 describe('what is found counts as absent', () => {
-  const sound = { version: 1, user: ada, value, receivedAt: start, expiresAt: start + hour }
+  const sound = { version: 1, user: ada, token: value, receivedAt: start, expiresIn: hour / 1e3 }
   const text = JSON.stringify(sound)
   it('otherwise it would be found', async () => {
-    expect((await createScene({ getItem: () => text }).read())?.value).toBe(value)
+    expect((await createScene({ getItem: () => text }).read())?.token).toBe(value)
   })
 
   it.each([
     ...['undefined', '{', 'null', '[]', '""', '7', '', text.slice(0, -9), text + '}', 'x'.repeat(1_000_000)],
-    ...[{ version: 2 }, { version: '1' }, { version: undefined }, { expiresAt: 'soon' }],
-    ...[{ receivedAt: '2026' }, { receivedAt: undefined }, { expiresAt: {} }],
+    ...[{ version: 2 }, { version: '1' }, { version: undefined }, { expiresIn: 'soon' }],
+    ...[{ receivedAt: '2026' }, { receivedAt: undefined }, { expiresIn: {} }],
     ...[{ user: bob }, { user: undefined }, { user: null }, { user: { id: 'ada', tenant: 'acme' } }],
   ])('when it is no record of this user and version (F83): %#', async (odd) => {
     const found = typeof odd === 'string' ? odd : JSON.stringify({ ...sound, ...odd })
@@ -111,7 +111,7 @@ describe('a storage', () => {
     const slow = createScene({ getItem: async (key) => storage.getItem(key) })
     createShelf(storage, 'default', world.environment, () => {}).save(token)
     await world.flush()
-    expect((await slow.read())?.value).toBe((await read())?.value)
+    expect((await slow.read())?.token).toBe((await read())?.token)
   })
 
   it('that never answers is done without after two seconds (F84)', async () => {
@@ -180,7 +180,7 @@ describe('writes', () => {
     const { world, shelf, read } = createScene()
     for (let index = 0; index < 5; index++) shelf.save(makeToken(`token-${index}`))
     await world.flush()
-    expect((await read())?.value).toBe('token-4')
+    expect((await read())?.token).toBe('token-4')
   })
 
   it('that fail do not stop the next', async () => {

@@ -21,8 +21,8 @@ describe('a corrupt record counts as absent (F83)', () => {
       (good) => good.replace(/(?<="(receivedAt|expiresAt)":)\d+/g, (time) => `${Number(time) + 9 * hour}`),
     ],
     ['without its times', (good) => good.replace(/"receivedAt":\d+,/, '')],
-    ['with a wrong end', (good) => good.replace(/"expiresAt":\d+/, '"expiresAt":"soon"')],
-    ['with no token in it', (good) => good.replace(/"value":"[^"]+"/, '"value":7')],
+    ['with a wrong end', (good) => good.replace(/"expiresIn":\d+/, '"expiresIn":"soon"')],
+    ['with no token in it', (good) => good.replace(/"token":"[^"]+"/, '"token":7')],
   ])('%s', async (_, spoil) => {
     const { storage, items } = openStorage()
     const before = await signedIn({ storage })

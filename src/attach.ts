@@ -1,6 +1,6 @@
 import type { Environment, Unsubscribe } from './environment/environment.js'
 import { SessionError, toSessionError } from './errors.js'
-import { type GetTokenOptions, type Policy, check, retryDelay } from './policy.js'
+import { type GetTokenOptions, check } from './policy.js'
 import type { Token, User } from './token.js'
 import { within } from './within.js'
 
@@ -46,7 +46,8 @@ export type DetachReason = 'sign-out' | 'switch' | 'detach'
 /** What a session lends to its attachments. */
 export interface Desk {
   readonly environment: Environment
-  readonly policy: Policy
+  /** When to try again after `attempt` failures in a row. */
+  delay(attempt: number): number
   /** Who is signed in, their token, and why adapters of others have to let go. */
   wanted(): [user: User | undefined, token: Token | undefined, why: DetachReason]
   /** A token of that user, or a rejection once somebody else is signed in. */
@@ -64,7 +65,6 @@ export interface Attachment {
 }
 
 interface Held<Handle> {
-  readonly user: User
   readonly controller: AbortController
   token: Token
   handle: Handle
@@ -74,7 +74,7 @@ const callLimit = 5_000
 
 /** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
 export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
-  const { environment, policy } = desk
+  const { environment, delay } = desk
   const { name } = adapter
   let user: User | undefined
   let token: Token | undefined
@@ -82,11 +82,11 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
   let held: Held<Handle> | undefined
   let controller = new AbortController()
   let again = false
-  let failures = 0
-  let retryAt = 0
+  // Failures and repeats since the token is new.
+  let attempt = 0
+  let attachAt = 0
+  let repeatAt = 0
   let cancelRetry: Unsubscribe = () => {}
-  let repeats = 0
-  let repeatedAt = 0
   let busy = false
   let running: Promise<void> | undefined
 
@@ -101,80 +101,74 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     },
   })
 
-  const call = async (what: string, work: () => Promise<void>): Promise<boolean> => {
-    const late = (): never => {
-      throw new SessionError('adapter_failed', `The adapter "${name}" did not end its ${what} in time.`)
-    }
+  /** One call, its time limited. What it brings is for `keep`; a handle that comes too late is let go of at once. */
+  const call = async (
+    what: 'attach' | 'update' | 'detach',
+    to: Token,
+    work: () => unknown,
+    keep?: (handle: Handle) => void,
+  ): Promise<boolean> => {
+    const problem = `The adapter "${name}" failed to ${what}`
     let error: SessionError | undefined
-    await within(environment, callLimit, work(), undefined, late).catch((thrown: unknown) => {
-      error = toSessionError(thrown, 'adapter_failed', `The adapter "${name}" failed to ${what}`)
+    let over = false
+    const done = async (): Promise<void> => {
+      const handle = (await work()) as Handle
+      if (!keep || (handle === undefined && what === 'update')) return
+      if (over) await adapter.detach?.(handle, 'detach', to)
+      else keep(handle)
+    }
+    await within(environment, callLimit, done(), undefined, () => {
+      throw new SessionError('adapter_failed', problem + ' in time')
+    }).catch((thrown: unknown) => {
+      error = toSessionError(thrown, 'adapter_failed', problem)
     })
+    over = true
     // Whoever is let go of in the middle of a call has no fault in how it ends.
     desk.done(name, what, controller.signal.aborted && what === 'attach' ? undefined : error)
     return !error
   }
 
-  /** A call that may bring a handle. One that comes after its time is let go of at once. */
-  const open = async (
-    what: 'attach' | 'update',
-    to: Token,
-    work: () => unknown,
-    keep: (handle: Handle) => void,
-  ): Promise<boolean> => {
-    let late = false
-    const ok = await call(what, async () => {
-      const handle = (await work()) as Handle
-      if (handle === undefined && what === 'update') return
-      if (late) await adapter.detach?.(handle, 'detach', to)
-      else keep(handle)
-    })
-    late = true
-    return ok
-  }
-
   const attach = async (to: Token): Promise<void> => {
     const mine = (controller = new AbortController())
-    const ok = await open(
+    const ok = await call(
       'attach',
       to,
       () => adapter.attach(contextOf(to, mine)),
-      (handle) => (held = { user: to.user, controller: mine, token: to, handle }),
+      (handle) => (held = { controller: mine, token: to, handle }),
     )
-    if (ok) return void (failures = 0)
-    if (mine.signal.aborted) return
+    if (ok || mine.signal.aborted) return
     mine.abort()
-    retryAt = environment.now() + retryDelay(policy, ++failures, environment.random())
-    cancelRetry = environment.schedule(retryAt, go)
-  }
-
-  const update = (mine: Held<Handle>, to: Token): Promise<boolean> => {
-    mine.token = to
-    return open(
-      'update',
-      to,
-      () => adapter.update!(mine.handle, contextOf(to, mine.controller)),
-      (handle) => (mine.handle = handle),
-    )
+    attachAt = delay(++attempt)
+    cancelRetry = environment.schedule(attachAt, go)
   }
 
   const detach = ({ handle, token: last, controller: given }: Held<Handle>, why: DetachReason): Promise<boolean> => {
     held = undefined
     given.abort()
-    return call('detach', async () => adapter.detach?.(handle, why, last))
+    return call('detach', last, () => adapter.detach?.(handle, why, last))
   }
 
   /** The next call that is needed, or undefined when the adapter is where it is wanted. */
   const next = (): Promise<unknown> | undefined => {
-    if (held && held.user !== user) return detach(held, reason)
+    const mine = held
+    if (mine && mine.token.user !== user) return detach(mine, reason)
     if (!token) return
-    if (!held) return environment.now() < retryAt ? undefined : attach(token)
+    if (!mine) return environment.now() < attachAt ? undefined : attach(token)
+    const to = token
+    const newer = mine.token.value !== to.value
     const repeated = again
     again = false
-    if (!adapter.update) {
-      held.token = token
-      return repeated ? detach(held, 'detach') : undefined
-    }
-    return repeated || held.token.value !== token.value ? update(held, token) : undefined
+    mine.token = to
+    if (adapter.update)
+      return repeated || newer
+        ? call(
+            'update',
+            to,
+            () => adapter.update!(mine.handle, contextOf(to, mine.controller)),
+            (handle) => (mine.handle = handle),
+          )
+        : undefined
+    return repeated ? detach(mine, 'detach') : undefined
   }
 
   const run = async (): Promise<void> => {
@@ -190,12 +184,9 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
 
   // An SDK that loses its session in a loop gets the same token again at growing distances; a new token starts over.
   const repeat = (): void => {
-    const now = environment.now()
-    const wait = repeats && retryDelay(policy, repeats, environment.random())
     cancelRetry()
-    cancelRetry = environment.schedule(Math.max(now, repeatedAt + wait), () => {
-      repeatedAt = environment.now()
-      repeats++
+    cancelRetry = environment.schedule(repeatAt, () => {
+      repeatAt = delay(++attempt)
       again = true
       go()
     })
@@ -206,7 +197,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       if (nextUser !== user) controller.abort()
       if (nextUser !== user || nextToken !== token) {
         cancelRetry()
-        retryAt = repeats = 0
+        attempt = attachAt = repeatAt = 0
       }
       user = nextUser
       token = nextToken

@@ -184,7 +184,7 @@ export function createSession(options: SessionOptions): Session {
 
   const attachments = createAttachments({
     environment,
-    policy,
+    delay,
     wanted: () => [state.user, state.token, leaving],
     async getToken(user, options = {}) {
       if (user !== state.user) throw new SessionError('user_changed')

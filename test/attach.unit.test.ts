@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { type Adapter, type AdapterContext, type AdapterSignal, createAttachment } from '../src/attach.js'
 import type { SessionError } from '../src/errors.js'
-import { createPolicy } from '../src/policy.js'
+import { createPolicy, retryDelay } from '../src/policy.js'
 import type { Token } from '../src/token.js'
 import { ada, bob, makeToken } from './support/states.js'
 import { createWorld } from './support/world.js'
@@ -57,7 +57,8 @@ function createScene(calls: Calls = {}, pull = false) {
   const getToken = vi.fn(async () => one)
   const attachment = createAttachment(adapter, {
     environment: world.environment,
-    policy: createPolicy({}),
+    delay: (attempt: number) =>
+      world.environment.now() + retryDelay(createPolicy({}), attempt, world.environment.random()),
     wanted: () => expect.unreachable(),
     getToken,
     report,
@@ -140,7 +141,8 @@ describe('an adapter', () => {
     const attach = vi.fn()
     const desk = {
       environment: world.environment,
-      policy: createPolicy({}),
+      delay: (attempt: number) =>
+        world.environment.now() + retryDelay(createPolicy({}), attempt, world.environment.random()),
       wanted: () => expect.unreachable(),
       getToken: vi.fn(),
       report: vi.fn(),

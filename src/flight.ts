@@ -46,7 +46,7 @@ export function createFlights(
     if (answer === null) throw new UnauthorizedError()
     const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since)
     if (!isSubject(user, claims, subject))
-      throw new SessionError('subject_mismatch', 'The token is for another user or tenant; see the option "subject".')
+      throw new SessionError('subject_mismatch', 'The token is for another user; see the option "subject".')
     const stated = basis !== 'none'
     const same = value === last?.value
     const older = (claims?.iat as number) < (last?.claims?.iat as number)
@@ -55,7 +55,7 @@ export function createFlights(
     const spentAt = since + usableTime(policy, lifetime)
     const dueAt = since + refreshDelay(policy, lifetime, reason === 'initial', environment.random())
     if (lifetime < shortestLifetime || spentAt <= now())
-      throw new SessionError('expired_on_arrival', `The source answered a token that has ended (by ${basis}).`)
+      throw new SessionError('expired_on_arrival', `The token has ended (by ${basis}).`)
     const expiresAt = lifetime < Infinity ? since + lifetime : undefined
     const token =
       same && !(expiresAt || last.expiresAt)

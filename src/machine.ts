@@ -115,7 +115,7 @@ const call = (state: MachineState, now: number, reason: Reason = state.reason): 
 const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: Reason): MachineState =>
   eager && state.online
     ? call(state, now, reason)
-    : wait(state, new SessionError('offline', eager ? 'The browser is offline.' : 'The page is hidden.'), now)
+    : wait(state, new SessionError('offline', eager ? undefined : 'The page is hidden.'), now)
 
 /** With the call under way, which brought nothing or is given up. */
 const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
@@ -149,7 +149,7 @@ const reject = (state: MachineState, value: string, now: number, retryAt: number
   }
   if (state.status !== 'fresh') return next
   const final = mints > mintsAllowed
-  const error = new SessionError('rejected', 'The provider refuses the tokens of this source.', { retryable: !final })
+  const error = new SessionError('rejected', 'The provider refuses the tokens.', { retryable: !final })
   if (final) return { ...next, ...nothingPlanned, status: 'failed', error }
   return mints > 1 ? wait(next, error, retryAt) : callUnasked(next, now, true)
 }

@@ -11,8 +11,8 @@ export interface Events {
   /** Runs after everything that was told before. */
   later(run: () => void): void
   tell<Name extends keyof SessionEvents>(event: Name, payload: SessionEvents[Name]): void
-  /** The entries are made only if somebody listens. */
-  trace(entries: () => Omit<TraceEntry, 'at'>[]): void
+  /** Adds the time. */
+  trace(entry: Omit<TraceEntry, 'at'>): void
   on<Name extends keyof SessionEvents>(event: Name, listener: (payload: SessionEvents[Name]) => void): Unsubscribe
   /** Delivers what is waiting, unless that is under way already. */
   deliver(): void
@@ -35,10 +35,7 @@ export function createEvents(now: () => number, held: () => boolean, current: (t
     later,
     tell,
     deliver,
-    trace(entries) {
-      if (!emitter.listenerCount('trace')) return
-      for (const entry of entries()) tell('trace', Object.freeze({ at: now(), ...entry } as TraceEntry))
-    },
+    trace: (entry) => tell('trace', Object.freeze({ at: now(), ...entry } as TraceEntry)),
     on(event, listener) {
       check(typeof listener === 'function', 'listener')
       const run = (payload: SessionEvents[typeof event]): void => {

@@ -1,33 +1,38 @@
-import type { TraceEntry } from './api.js'
+import type { SessionState } from './api.js'
+import type { Events } from './events.js'
 import type { Happening, MachineState } from './machine.js'
-import type { Token } from './token.js'
 
-/** The trace of one change: an entry, still without its time, for each thing that happened. Secrets stay out. */
-export function explain(before: MachineState, after: MachineState, event: Happening): Omit<TraceEntry, 'at'>[] {
+/** Tells what changed: the events and, for each thing that happened, an entry of the trace. Secrets stay out of that. */
+export function explain(
+  { tell, trace }: Pick<Events, 'tell' | 'trace'>,
+  before: MachineState,
+  { status, user, token, error, attempt, dueAt, retryAt, refused }: MachineState,
+  event: Happening,
+  change: SessionState | false,
+): void {
   const { type } = event
-  const { status, user, token, error, flight, reason, dueAt, retryAt } = after
-  const entries: Omit<TraceEntry, 'at'>[] = []
   const was = before.user
-  if (was !== user)
-    entries.push({ type: status === 'closed' ? 'close' : !user ? 'sign-out' : was ? 'switch' : 'sign-in' })
-  else if (before.token && !token)
-    entries.push({ type: 'expired', reason: lossOf(before.token, event), generation: before.token.generation })
-  if (type === 'refresh') entries.push({ type })
-  if (error && (error !== before.error || (status === 'waiting' && retryAt !== before.retryAt))) {
-    const { code, status: answered } = error
-    const what = type === 'failure' ? type : 'wait'
-    entries.push({ type: what, code, status: answered, retryAt, attempt: after.attempt })
+  const lost = before.token
+  if (was !== user) {
+    trace({ type: was && user ? 'switch' : type })
+    if (was && type !== 'close') tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
+  } else if (lost && !token) {
+    const why = refused === before.refused ? 'expired' : 'rejected'
+    trace({ type: 'expired', reason: why, generation: lost.generation })
+    tell('expired', { token: lost, reason: why })
   }
-  if (token && token !== before.token) {
+  if (type === 'refresh') trace({ type })
+  if (change) tell('change', change)
+  if (token && token !== lost) {
     const { generation, receivedAt, expiresAt } = token
     const { basis, odd } = ('adoption' in event && event.adoption) || {}
-    entries.push({ type: 'token', generation, receivedAt, expiresAt, dueAt, basis, odd })
+    trace({ type: 'token', generation, receivedAt, expiresAt, dueAt, basis, odd })
+    tell('token', token)
   }
-  if (status === 'fetching' && flight !== before.flight)
-    entries.push({ type: 'fetch', reason, attempt: after.attempt + 1 })
-  return entries
+  const wrong = error && error !== before.error
+  if (wrong || (status === 'waiting' && retryAt !== before.retryAt)) {
+    const { code, status: answered } = error!
+    trace({ type: type === 'failure' ? type : 'wait', code, status: answered, retryAt, attempt })
+  }
+  if (wrong) tell('error', error)
 }
-
-/** Why a held token was dropped. */
-export const lossOf = ({ value }: Token, event: Happening): 'rejected' | 'expired' =>
-  event.type === 'rejected' && event.value === value ? 'rejected' : 'expired'

@@ -4,7 +4,7 @@ import { answerFor, createCallers, satisfies } from './callers.js'
 import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, toSessionError } from './errors.js'
 import { createEvents } from './events.js'
-import { explain, lossOf } from './explain.js'
+import { explain } from './explain.js'
 import { type Expectation, createFlights } from './flight.js'
 import { listen } from './listen.js'
 import type { Adoption, Happening, MachineState, Reason } from './machine.js'
@@ -46,7 +46,8 @@ export function createSession(options: SessionOptions): Session {
     follow(before, event)
   })
   const current = (token: Token): boolean => token.user === state.user
-  const { tell, later, trace, deliver, on, end } = createEvents(now, inbox.busy, current)
+  const events = createEvents(now, inbox.busy, current)
+  const { tell, later, trace, deliver, on, end } = events
   /** What happens while the world still follows waits for its turn; then everybody is told. */
   const dispatch = (event: Happening): void => {
     inbox.push(event)
@@ -106,6 +107,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   const launch = ({ flight, reason, user, attempt }: MachineState): void => {
+    trace({ type: 'fetch', reason, attempt: attempt + 1 })
     controller = new AbortController()
     fly(expected(user!, reason), attempt + 1, controller).then(
       (adoption) => dispatch({ type: 'token', flight, adoption }),
@@ -122,37 +124,29 @@ export function createSession(options: SessionOptions): Session {
 
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
   const follow = (before: MachineState, event: Happening): void => {
-    const { status, user, token, error, dueAt, spentAt } = state
-    const adopted = token && token !== before.token
-    const wrong = error && error !== before.error
+    const { status, user, token, dueAt, spentAt } = state
+    const was = before.user
+    const moved = user !== was
+    const launching = status === 'fetching' && state.flight !== before.flight
 
     cancelTimer()
     cancelTimer = environment.schedule(wakeAt(state), tick)
-    if (status !== 'fetching' || state.flight !== before.flight) controller.abort()
+    if (status !== 'fetching' || launching) controller.abort()
     hot = token && Promise.resolve(token.value)
     hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
-    trace(() => explain(before, state, event))
-    if (user !== before.user) {
+    if (moved) {
       leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
       stopListening()
       stopListening = user ? attend(user) : nothing
-      if (before.user && status !== 'closed') {
-        shelf?.forget(before.user)
-        tell('signed-out', { user: before.user, reason: user ? 'switched' : 'here' })
-      }
-    } else if (before.token && !token) {
-      const reason = lossOf(before.token, event)
-      if (reason === 'rejected') shelf?.forget(user!)
-      tell('expired', { token: before.token, reason })
     }
-    if (status === 'fetching' && state.flight !== before.flight) launch(state)
+    if (was && (moved ? status !== 'closed' : state.refused !== before.refused)) shelf?.forget(was)
 
-    const next = viewOf(state, view)
-    if (next !== view) tell('change', (view = next))
-    if (adopted) tell('token', token)
-    if (wrong) tell('error', error)
-    if (token !== before.token || user !== before.user) later(attachments.bring)
+    const previous = view
+    view = viewOf(state, previous)
+    explain(events, before, state, event, view !== previous && view)
+    if (launching) launch(state)
+    if (moved || token !== before.token) later(attachments.bring)
     callers.settle()
   }
 
@@ -193,14 +187,14 @@ export function createSession(options: SessionOptions): Session {
     report(adapter, signal, given) {
       const { kind } = signal
       const value = ('token' in signal && signal.token) || given.value
-      trace(() => [{ type: 'signal', adapter, kind }])
+      trace({ type: 'signal', adapter, kind })
       if (isRefusal(signal)) invalidate(value)
       else if (value !== state.token?.value) deliver()
       else if (kind === 'accepted') dispatch({ type: kind })
       else dispatch({ type: 'demand', unsatisfied: kind === 'expiring' })
     },
     done(adapter, call, error) {
-      trace(() => [{ type: 'adapter', adapter, call, ok: !error }])
+      trace({ type: 'adapter', adapter, call, ok: !error })
       if (error) tell('error', error)
       deliver()
     },

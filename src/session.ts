@@ -129,12 +129,16 @@ export function createSession(options: SessionOptions): Session {
     const moved = user !== was
     const launching = status === 'fetching' && state.flight !== before.flight
 
-    cancelTimer()
-    cancelTimer = environment.schedule(wakeAt(state), tick)
-    if (status !== 'fetching' || launching) controller.abort()
+    const previous = view
+
+    // What can be read of the session comes first: everything below may call foreign code.
+    view = viewOf(state, previous)
     hot = token && Promise.resolve(token.value)
     hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
+    cancelTimer()
+    cancelTimer = environment.schedule(wakeAt(state), tick)
+    if (status !== 'fetching' || launching) controller.abort()
     if (moved) {
       leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
       stopListening()
@@ -142,8 +146,6 @@ export function createSession(options: SessionOptions): Session {
     }
     if (was && (moved ? status !== 'closed' : state.refused !== before.refused)) shelf?.forget(was)
 
-    const previous = view
-    view = viewOf(state, previous)
     explain(events, before, state, event, view !== previous && view)
     if (launching) launch(state)
     if (moved || token !== before.token) later(attachments.bring)
@@ -200,6 +202,17 @@ export function createSession(options: SessionOptions): Session {
     },
   })
 
+  const signIn: Session['signIn'] = (given, initial) => {
+    const asked = readUser(given)
+    if (inbox.busy()) return later(() => signIn(asked, initial))
+    const current = state.user
+    const same = isSameUser(current, asked)
+    if (state.status === 'closed') throw new SessionError('closed')
+    if (same && state.status !== 'failed') return
+    const user = same ? current! : asked
+    dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
+  }
+
   const close = async (): Promise<void> => {
     dispatch({ type: 'close' })
     await settled()
@@ -210,15 +223,7 @@ export function createSession(options: SessionOptions): Session {
     get state() {
       return view
     },
-    signIn(given, initial) {
-      const asked = readUser(given)
-      const current = state.user
-      const same = isSameUser(current, asked)
-      if (state.status === 'closed') throw new SessionError('closed')
-      if (same && state.status !== 'failed') return
-      const user = same ? current! : asked
-      dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
-    },
+    signIn,
     signOut() {
       dispatch({ type: 'sign-out' })
       return settled()

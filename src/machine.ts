@@ -173,13 +173,16 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       return { ...state, ...nobody, status: 'signed-out', calls: callsOf(state) }
     case 'token': {
       const { adoption, flight } = event
-      if (
-        flight === undefined
-          ? adoption.token.receivedAt < (state.token?.receivedAt ?? 0)
-          : flight !== state.flight || status !== 'fetching'
-      )
-        return state
-      const proven = flight !== undefined && { online: true, onlineAnyway: !event.online }
+      const { user, value, receivedAt } = adoption.token
+      const called = flight !== undefined
+      const late = called
+        ? flight !== state.flight || status !== 'fetching'
+        : receivedAt < (state.token?.receivedAt ?? 0)
+      if (late || user !== state.user) return state
+      // Refused since it was checked.
+      if (state.refused.includes(value))
+        return called ? call({ ...state, calls: callsOf(state) }, now, 'rejected') : state
+      const proven = called && { online: true, onlineAnyway: !event.online }
       return { ...adopt(state, adoption), ...proven }
     }
     case 'failure': {

@@ -86,7 +86,7 @@ export function createSession(options: SessionOptions): Session {
   const attend = (user: User): Unsubscribe => {
     const gone = new AbortController()
     const adopt = (adoption?: Adoption): void => {
-      if (adoption && user === state.user) dispatch({ type: 'token', adoption })
+      if (adoption) dispatch({ type: 'token', adoption })
     }
     const push = (answer: TokenAnswer | null): void => {
       if (user !== state.user) return
@@ -204,12 +204,13 @@ export function createSession(options: SessionOptions): Session {
 
   const signIn: Session['signIn'] = (given, initial) => {
     const asked = readUser(given)
-    if (inbox.busy()) return later(() => signIn(asked, initial))
     const current = state.user
     const same = isSameUser(current, asked)
+    const again = same && state.status === 'failed'
     if (state.status === 'closed') throw new SessionError('closed')
-    if (same && state.status !== 'failed') return
-    const user = same ? current! : asked
+    // What still waits its turn may change who is signed in: then the machine decides.
+    if (same && !again && !inbox.busy()) return
+    const user = again ? current! : asked
     dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
   }
 

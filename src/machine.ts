@@ -160,12 +160,11 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
   const { now } = event
   if (event.type === 'close') return { ...initialState, status: 'closed', flight: state.flight }
   if (event.type === 'sign-in') {
-    const same = isSameUser(state.user, event.user)
+    const { user, adoption } = event
+    const same = isSameUser(state.user, user)
     if (same && status !== 'failed') return state
-    const next: MachineState = same
-      ? { ...state, attempt: 0, mints: 0 }
-      : { ...state, ...nobody, user: event.user, calls: callsOf(state) }
-    return event.adoption ? adopt(next, event.adoption) : callUnasked(next, now, true, 'initial')
+    const next = { ...state, ...(same ? { attempt: 0, mints: 0 } : { ...nobody, user, calls: callsOf(state) }) }
+    return adoption?.token.user === next.user ? adopt(next, adoption!) : callUnasked(next, now, true, 'initial')
   }
   if (status === 'signed-out') return state
   switch (event.type) {
@@ -194,7 +193,7 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
     case 'rejected':
       return reject(state, event.value, now, event.retryAt)
     case 'accepted':
-      // An SDK that accepts and refuses in turns must not be able to go on for ever.
+      // An SDK that accepts and refuses in turns must not go on for ever.
       return state.token && now - state.token.receivedAt >= provenAfter ? { ...state, mints: 0 } : state
     case 'refresh':
       // A call that begins in this very moment is as good.

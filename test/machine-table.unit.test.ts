@@ -47,7 +47,7 @@ const states: Record<string, MachineState> = {
 /** The rows: every event in each of its kinds. */
 const events: Record<string, Happening> = {
   'sign-in, same user': { type: 'sign-in', user: { ...ada } },
-  'sign-in, same, token': { type: 'sign-in', user: { ...ada }, adoption: adoptionOf(newer) },
+  'sign-in, same, token': { type: 'sign-in', user: ada, adoption: adoptionOf(newer) },
   'sign-in, other user': { type: 'sign-in', user: bob },
   'sign-in, other, token': { type: 'sign-in', user: bob, adoption: adoptionOf(foreign) },
   demand: { type: 'demand', unsatisfied: false },

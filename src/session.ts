@@ -34,7 +34,7 @@ export function createSession(options: SessionOptions): Session {
   let controller = new AbortController()
   let wokeAt = -Infinity
   let leaving: DetachReason
-  let restoring: Promise<void> | undefined
+  let restoring: Promise<unknown> | undefined
   let cancelTimer = nothing
   let stopListening = nothing
 
@@ -85,9 +85,7 @@ export function createSession(options: SessionOptions): Session {
   /** Listens for a user, until the returned function is called. */
   const attend = (user: User): Unsubscribe => {
     const gone = new AbortController()
-    const adopt = (adoption?: Adoption): void => {
-      if (adoption) dispatch({ type: 'token', adoption })
-    }
+    const adopt = (adoption?: Adoption): unknown => adoption && dispatch({ type: 'token', adoption })
     const push = (answer: TokenAnswer | null): void => {
       if (user !== state.user) return
       if (answer === null) dispatch({ type: 'sign-out' })

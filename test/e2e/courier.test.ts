@@ -68,7 +68,7 @@ async function open({ onTestFinished }: TestContext, settings: StartOptions & { 
     page.evaluate(`(${ask.toString()})(window.courierInbox)`) as Promise<Awaited<T>>
   const list = () => inbox((it) => it.list())
   const live = (within = 5_000) => until(() => provider.sockets('ada'), 1, within)
-  const complete = () => until(list, titles)
+  const complete = (within?: number) => until(list, titles, within)
   await live()
   await complete()
   return {
@@ -124,15 +124,15 @@ describe.runIf(ready)('over the lifetimes of tokens', { concurrent: true }, () =
     })
   }
 
-  test('where the SDK does not let its options be written each token signs in anew and nothing is lost', async (context) => {
+  test('where the SDK does not let its options be written each token signs in anew, and what falls between comes with the next', async (context) => {
     const { send, complete, minted, inbox } = await open(context, { life: 8, frozen: true })
     for (let round = 0; round < 18; round++) {
       await sleep(1_000)
       send(`message ${round}`)
     }
-    await complete()
-    const signIns = (await inbox((it) => it.signIns)).filter(Boolean)
-    expect(signIns.length).toBe(minted())
+    // The SDK drops what is pushed between its list and its subscription; the next sign-in, within one life, fetches it.
+    await complete(9_000)
+    await until(async () => (await inbox((it) => it.signIns)).filter(Boolean).length - minted(), 0)
     expect(minted()).toBeGreaterThanOrEqual(3)
   })
 

@@ -7,6 +7,10 @@ import { printReport, type Report } from './report.js'
 import { createWatch, type Watch } from './watch.js'
 import { createWorld, providerNames, type ProviderName } from './world.js'
 
+/** What went wrong, without anything that could be a token: an SDK may quote its socket's address. */
+const wordsOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/[\w-]{20,}/g, '[…]')
+
 /** Seconds. */
 const life = 10
 const lifetimes = 3
@@ -120,7 +124,7 @@ export async function runCheck({ port }: { port?: number | undefined } = {}): Pr
   try {
     const page = await (await launched).newPage()
     const faults: string[] = []
-    page.on('pageerror', (error) => faults.push(error instanceof Error ? error.message : String(error)))
+    page.on('pageerror', (error) => faults.push(wordsOf(error)))
     await page.goto(backend.url)
     const watch = createWatch({
       standIns: Object.fromEntries(providerNames.map((name) => [name, world.providers[name].standIn])) as never,
@@ -132,7 +136,7 @@ export async function runCheck({ port }: { port?: number | undefined } = {}): Pr
     try {
       await drive(page, watch, backend.sent, log)
     } catch (error) {
-      watch.violate('the check', error instanceof Error ? error.message : String(error))
+      watch.violate('the check', wordsOf(error))
     }
     report = await watch.finish()
     report.notes.push(...new Set(faults.map((words) => `the page threw: ${words.slice(0, 160)}`)))

@@ -34,7 +34,7 @@ export type SessionState =
 export interface SessionEvents {
   /** The new snapshot. */
   change: SessionState
-  /** A token was adopted: minted here, pushed by the source, or taken over from the storage. */
+  /** A token was adopted: minted here, pushed by the source, or taken over from another tab or the storage. */
   token: Token
   /** The token this page held stopped being good before a newer one came. */
   expired: { readonly token: Token; readonly reason: 'expired' | 'rejected' }
@@ -57,7 +57,7 @@ export interface TraceEntry {
 export interface SessionOptions extends PolicyOptions {
   /** Where tokens come from: `fromEndpoint(url)`, `fromFirebase(auth)` or any async function. */
   source: TokenSource
-  /** Tells apart several sessions of one user on one origin (two providers, say). Default 'default'. */
+  /** Tells apart several sessions of one user on one origin (two providers, say); tabs share by it. Default 'default'. */
   name?: string
   /** Where the token may outlive the page. Default: nowhere, nothing is written to disk. */
   storage?: TokenStorage
@@ -79,13 +79,13 @@ export interface Session {
    * Throws a TypeError for a user without an id, a SessionError 'closed' after `close`.
    */
   signIn(user: string | User, initial?: TokenAnswer): void
-  /** Takes the token out of memory, storage and every adapter. Resolves when all adapters have let go. */
+  /** Takes the token out of memory, storage, every adapter and every tab. Resolves when all adapters of this tab have let go. */
   signOut(): Promise<void>
   /** A token good for at least `minValidity`. All callers share one request. Rejects with a SessionError. */
   getToken(options?: GetTokenOptions): Promise<string>
-  /** A token of a call that began after this one; the current one keeps serving meanwhile. At most one call a second. */
+  /** A token of a call, in whatever tab, that began after this one; the current one keeps serving meanwhile. At most one call a second. */
   refresh(): Promise<string>
-  /** The provider refused this token: it is never handed out again. Other values than the current one are ignored. */
+  /** The provider refused this token: it is never handed out again, here or in another tab. Other values than the current one are ignored. */
   invalidate(rejected: string): void
   /** For SDKs with a callback (SuprSend's refreshUserToken, Knock's onUserTokenExpiring): a good token, the same one while it is good. */
   readonly refreshUserToken: (oldToken?: string, payload?: unknown) => Promise<string>
@@ -95,7 +95,7 @@ export interface Session {
   on<Name extends keyof SessionEvents>(event: Name, listener: (payload: SessionEvents[Name]) => void): Unsubscribe
   /** For useSyncExternalStore and stores: called after `state` changed. */
   subscribe(listener: () => void): Unsubscribe
-  /** Ends this session here only (signs nobody out): no timer and no listener is left. Resolves when all adapters have let go. */
+  /** Ends this session here only (signs nobody out): no timer, listener, channel or lock is left. Resolves when all adapters have let go. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

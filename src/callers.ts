@@ -1,5 +1,5 @@
 import { SessionError, isSessionError } from './errors.js'
-import type { MachineState } from './machine.js'
+import type { MachineState } from './state.js'
 import type { GetTokenOptions } from './policy.js'
 import type { Token, User } from './token.js'
 
@@ -7,8 +7,10 @@ import type { Token, User } from './token.js'
 export interface Caller {
   readonly user: User | undefined
   readonly options: GetTokenOptions
-  /** For a refresh: only a call with a higher number answers it. */
+  /** For a refresh: only a token of a call that began no earlier answers it. */
   readonly after?: number | undefined
+  /** The token there was then. */
+  readonly before?: Token | undefined
 }
 
 /** Whether a token is all that was asked for. */
@@ -21,7 +23,7 @@ export const satisfies = (
 /** What a caller gets in this state: a token, an error, or undefined: there is something to wait for. */
 export function answerFor(
   state: MachineState,
-  { user, options, after }: Caller,
+  { user, options, after, before }: Caller,
   now: number,
 ): Token | SessionError | undefined {
   const { status, token, error } = state
@@ -31,7 +33,8 @@ export function answerFor(
   const good = token && now < state.spentAt && token.value !== options.rejected ? token : undefined
   const busy = status === 'fetching'
   if (after === undefined) return good && (!busy || satisfies(good, options, now)) ? good : busy ? undefined : error
-  if (busy || (state.flight <= after && state.askedAt < Infinity)) return undefined
+  if (good && good !== before && good.receivedAt >= after) return good
+  if (busy || state.askedAt < Infinity) return undefined
   return status === 'fresh' ? good : error
 }
 

@@ -1,6 +1,6 @@
 import type { SessionState } from './api.js'
 import type { Events } from './events.js'
-import type { Happening, MachineState } from './machine.js'
+import type { Happening, MachineState } from './state.js'
 
 /** Tells what changed: the events and, for each thing that happened, an entry of the trace. Secrets stay out of that. */
 export function explain(
@@ -11,11 +11,13 @@ export function explain(
   change: SessionState | false,
 ): void {
   const { type } = event
+  const elsewhere = 'elsewhere' in event && event.elsewhere
   const was = before.user
   const lost = before.token
   if (was !== user) {
     trace({ type: was && user ? 'switch' : type })
-    if (was && type !== 'close') tell('signed-out', { user: was, reason: user ? 'switched' : 'here' })
+    if (was && type !== 'close')
+      tell('signed-out', { user: was, reason: user ? 'switched' : elsewhere ? 'other-tab' : 'here' })
   } else if (lost && !token) {
     const why = refused === before.refused ? 'expired' : 'rejected'
     trace({ type: 'expired', reason: why, generation: lost.generation })
@@ -25,14 +27,16 @@ export function explain(
   if (change) tell('change', change)
   if (token && token !== lost) {
     const { generation, receivedAt, expiresAt } = token
-    const { basis, odd } = ('adoption' in event && event.adoption) || {}
-    trace({ type: 'token', generation, receivedAt, expiresAt, dueAt, basis, odd })
+    const { basis, odd, from } = ('adoption' in event && event.adoption) || {}
+    trace({ type: 'token', generation, receivedAt, expiresAt, dueAt, basis, odd, from })
     tell('token', token)
   }
   const wrong = error && error !== before.error
   if (wrong || (status === 'waiting' && retryAt !== before.retryAt)) {
     const { code, status: answered } = error!
-    trace({ type: type === 'failure' ? type : 'wait', code, status: answered, retryAt, attempt })
+    const failed = type === 'failure'
+    const from = failed && event.flight === undefined ? 'tab' : undefined
+    trace({ type: failed ? type : 'wait', code, status: answered, retryAt, attempt, from })
   }
   if (wrong) tell('error', error)
 }

@@ -1,9 +1,10 @@
 import type { Environment } from './environment/environment.js'
 import { SessionError, UnauthorizedError, toSessionError } from './errors.js'
-import type { Adoption, Reason } from './machine.js'
+import type { Peers } from './peers.js'
 import { type Policy, refreshDelay, usableTime } from './policy.js'
-import type { Shelf } from './record.js'
+import type { Shelf, TokenRecord } from './record.js'
 import type { TokenSource } from './source.js'
+import type { Adoption, Happening, Reason, Setback } from './state.js'
 import { type SubjectReader, type Token, type User, createToken, isSubject, readAnswer } from './token.js'
 import { within } from './within.js'
 
@@ -16,19 +17,39 @@ export interface Expectation {
   readonly reason: Reason
 }
 
+/** One call that is wanted. */
+export interface Order {
+  readonly expected: Expectation
+  readonly attempt: number
+  /** Aborted when nobody wants the answer any more, and at the time limit. */
+  readonly controller: AbortController
+  readonly peers: Peers
+  /** What follows from a failure. */
+  judge(error: SessionError): Required<Setback>
+}
+
+/** What came of it. */
+export type Outcome = Extract<Happening, { type: 'token' | 'failure' }>
+
 /** How a session's answers come in. */
 export interface Flights {
   /** Whether the source is running right now: what it asks of its own session would wait for itself. */
   calling(): boolean
+  /** Whether an answer of the source is waited for. */
+  waiting(): boolean
   /** An answer that came without a call: checked and saved like any other. Throws the SessionError that says what is wrong with it. */
   take(answer: unknown, expected: Expectation): Adoption
+  /** A token that was written down, here or in another tab, if it is good, new and that user's. */
+  restore(record: TokenRecord | undefined, expected: Expectation, from: Adoption['from']): Adoption | undefined
   /** The saved token, if it is still good for that user. */
   look(expected: Expectation, signal: AbortSignal): Promise<Adoption | undefined>
-  /** One request. Alone → look again → source → check → save: the token that becomes the session's, or a SessionError. */
-  fly(expected: Expectation, attempt: number, controller: AbortController): Promise<Adoption>
+  /** One request over all tabs. Look → alone: look again → source → check → save → announce. Never rejects. */
+  fly(order: Order): Promise<Outcome>
 }
 
 const shortestLifetime = 1_000
+// How far a clock that never runs backwards may be ahead of another one.
+const clockTolerance = 1_000
 
 export function createFlights(
   environment: Environment,
@@ -40,6 +61,7 @@ export function createFlights(
   const { now } = environment
   let generation = 0
   let calling = false
+  let waiting = 0
 
   /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
   const examine = (answer: unknown, since: number, { user, last, refused, reason }: Expectation): Adoption => {
@@ -64,38 +86,48 @@ export function createFlights(
     return { token, spentAt, dueAt: Math.min(dueAt, spentAt), basis, odd }
   }
 
-  const look = async (expected: Expectation, signal: AbortSignal): Promise<Adoption | undefined> => {
-    const record = await shelf?.read(expected.user, signal)
-    if (!record) return
-    const { receivedAt } = record
-    if (receivedAt > now() || receivedAt <= (expected.last?.receivedAt ?? 0)) return
+  const restore: Flights['restore'] = (record, expected, from) => {
+    if (!record || record.receivedAt > now() + clockTolerance) return
+    const { receivedAt, dueIn } = record
     try {
-      return examine(record, receivedAt, { ...expected, reason: 'refresh' })
+      const adoption = examine(record, receivedAt, { ...expected, reason: 'refresh' })
+      if (adoption.token === expected.last) return
+      const dueAt = dueIn === undefined ? adoption.dueAt : Math.min(receivedAt + Math.max(dueIn, 0), adoption.spentAt)
+      return { ...adoption, dueAt, from }
     } catch {
       // Somebody else's, refused or ended: as good as absent.
     }
   }
 
+  const look: Flights['look'] = async (expected, signal) => {
+    const record = await shelf?.read(expected.user, signal)
+    return record && record.receivedAt <= (expected.last?.receivedAt ?? 0)
+      ? undefined
+      : restore(record, expected, 'storage')
+  }
+
   const take = (answer: unknown, expected: Expectation, since: number = now()): Adoption => {
     const adoption = examine(answer, since, expected)
-    shelf?.save(adoption.token)
+    shelf?.save(adoption.token, adoption.dueAt)
     return adoption
   }
 
   return {
     calling: () => calling,
+    waiting: () => waiting > 0,
     take,
+    restore,
     look,
-    async fly(expected, attempt, controller) {
+    async fly({ expected, attempt, controller, peers, judge }) {
       const { signal } = controller
       const { user, reason, last } = expected
-      try {
-        // What was saved before somebody asked for a new one is not new.
-        const found = await (reason === 'forced' ? undefined : look(expected, signal))
-        if (found) return found
+      // What was saved before somebody asked for a new one is not new.
+      const glance = async (): Promise<Adoption | undefined> =>
+        reason === 'forced' ? undefined : look(expected, signal)
+      const call = async (): Promise<Adoption> => {
         signal.throwIfAborted()
         const since = now()
-        const call = new Promise<unknown>((resolve) => {
+        const asked = new Promise<unknown>((resolve) => {
           calling = true
           try {
             resolve(source({ user, reason, attempt, previous: last?.value, signal }))
@@ -103,14 +135,38 @@ export function createFlights(
             calling = false
           }
         })
-        const answer = await within(environment, policy.timeout, call, signal, () => {
+        waiting++
+        const answer = await within(environment, policy.timeout, asked, signal, () => {
           controller.abort()
           throw new SessionError('timeout', 'The source did not answer in time.')
-        })
+        }).finally(() => waiting--)
         signal.throwIfAborted()
-        return take(answer, expected, since)
+        const adoption = take(answer, expected, since)
+        peers.tellToken(adoption.token, adoption.dueAt)
+        return adoption
+      }
+      const fail = (error: unknown): Outcome & Required<Setback> => {
+        const setback = judge(toSessionError(error, 'source_failed', 'The source failed'))
+        return { type: 'failure', ...setback }
+      }
+      const run = async (): Promise<Outcome> => {
+        try {
+          signal.throwIfAborted()
+          return { type: 'token', adoption: (await glance()) ?? (await call()) }
+        } catch (error) {
+          const failure = fail(error)
+          // The others hear of it before they have their turn.
+          if (!signal.aborted || failure.error.code === 'timeout') peers.tellFailure(failure, last)
+          return failure
+        }
+      }
+      try {
+        const adoption = await glance()
+        if (adoption) return { type: 'token', adoption }
+        await peers.greeted()
+        return await peers.alone(run, signal)
       } catch (error) {
-        throw toSessionError(error, 'source_failed', 'The source failed')
+        return fail(error)
       }
     },
   }

@@ -1,16 +1,50 @@
-import type { Environment, Unsubscribe } from './environment/environment.js'
+import type { Environment } from './environment/environment.js'
 import { type SessionError, toSessionError } from './errors.js'
+import type { Expectation, Flights } from './flight.js'
+import { type News, type Peers, createPeers } from './peers.js'
 import type { TokenSource } from './source.js'
-import type { TokenAnswer } from './token.js'
+import type { Adoption, Happening, MachineState, Reason } from './state.js'
+import type { TokenAnswer, User } from './token.js'
 
-/** What a session hears while somebody is signed in: that the page woke, and what the source says unasked. Returns what ends it. */
-export function listen(
-  environment: Environment,
-  source: TokenSource,
-  wake: () => void,
-  push: (answer: TokenAnswer | null) => void,
-  fail: (error: SessionError) => void,
-): Unsubscribe {
+/** What a session lends to its ears. */
+export interface Desk extends Pick<Flights, 'restore' | 'look' | 'waiting'> {
+  readonly environment: Environment
+  readonly source: TokenSource
+  readonly name: string
+  /** Limit of one call, ms. */
+  readonly timeout: number
+  state(): MachineState
+  dispatch(event: Happening): void
+  wake(): void
+  expected(user: User, reason: Reason): Expectation
+  /** A token that came without a call, if it is good and new. */
+  accept(user: User, answer: unknown): Adoption | undefined
+  /** When to try again after `attempt` failures in a row. */
+  delay(attempt: number): number
+  fail(error: SessionError): void
+  lacks(what: string): void
+}
+
+/** A session's ears while somebody is signed in. */
+export interface Listening {
+  readonly peers: Peers
+  /** Settles when the saved token has been looked at; undefined where a call does that anyway. */
+  readonly restoring: Promise<unknown> | undefined
+  /** Tells the other tabs what happened in this one. */
+  share(before: MachineState, event: Happening): void
+  stop(): void
+}
+
+// Longer than any call: whoever makes it has to be able to say that it timed out.
+const grace = 1_000
+
+/** Hears for `user`: that the page woke, what the source says unasked, what other tabs tell. */
+export function listen(user: User, desk: Desk): Listening {
+  const { environment, source, state, dispatch, fail, delay } = desk
+  const gone = new AbortController()
+  let shared = false
+
+  const adopt = (adoption: Adoption | undefined): unknown => adoption && dispatch({ type: 'token', adoption })
   const guarded = <T>(work: () => T): T | undefined => {
     try {
       return work()
@@ -18,10 +52,79 @@ export function listen(
       fail(toSessionError(error, 'source_failed', 'The subscription to the source failed'))
     }
   }
-  const stopWakes = environment.onWake(wake)
+
+  const push = (answer: TokenAnswer | null): void => {
+    if (user !== state().user) return
+    if (answer === null) return dispatch({ type: 'sign-out', user })
+    const adoption = desk.accept(user, answer)
+    adopt(adoption)
+    if (adoption) peers.tellToken(adoption.token, adoption.dueAt)
+  }
+
+  const answer = (asked: number): void => {
+    const { status, token, last, dueAt, spentAt, error, retryAt, attempt, calls } = state()
+    const failed = status === 'failed'
+    // Whoever waited in vain for a busy tab has taken its mark away.
+    if (shared) peers.mark(true)
+    if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, dueAt)
+    // A final verdict is for those who were there before: who signs in anew tries anew.
+    if (failed ? asked : status === 'waiting' && attempt)
+      peers.tellFailure({ error: error!, retryAt: failed ? 0 : retryAt, attempt, calls }, last)
+  }
+
+  const hear = (news: News): void => {
+    const { token, last, dueAt } = state()
+    if (user !== state().user) return
+    switch (news.type) {
+      case 'ask':
+        if (news.receivedAt > (last?.receivedAt ?? 0)) peers.ask(last, true)
+        return answer(news.receivedAt)
+      case 'token':
+        return void adopt(desk.restore(news.record, desk.expected(user, 'refresh'), 'tab'))
+      case 'failure':
+        // Who failed to replace an older token than ours, or before ours came, has not heard yet.
+        return news.receivedAt < (token?.receivedAt ?? 0) || Math.max(...news.setback.calls) < (last?.receivedAt ?? 0)
+          ? undefined
+          : dispatch({ type: 'failure', ...news.setback, calling: desk.waiting() })
+      case 'refused': {
+        const value = news.value ?? token?.value
+        return value ? dispatch({ type: 'rejected', value, retryAt: delay(1), elsewhere: true }) : undefined
+      }
+      case 'signed-out':
+        return dispatch({ type: 'sign-out', user, elsewhere: true })
+      case 'return':
+        peers.ask(last, Boolean(token && environment.now() < dueAt))
+        return dispatch({ type: 'return' })
+    }
+  }
+
+  const { token, last, dueAt, status } = state()
+  const peers = createPeers(environment, desk.name, user, desk.timeout + grace, hear, desk.lacks)
+  if (token) {
+    peers.tellToken(token, dueAt)
+    peers.mark((shared = true))
+  } else peers.ask(last, false)
+  const stopWakes = environment.onWake(desk.wake)
   const stopPushes = guarded(() => source.subscribe?.(push))
-  return () => {
-    stopWakes()
-    guarded(() => stopPushes?.())
+
+  return {
+    peers,
+    // Every request begins with this look. Offline there is none, and the saved token may be good all the same.
+    restoring:
+      status === 'waiting' ? desk.look(desk.expected(user, 'initial'), gone.signal).then(adopt, () => {}) : undefined,
+    share(before, event) {
+      const { token, refused, status, attempt } = state()
+      const sharing = Boolean(token) || (status === 'waiting' && attempt > 0)
+      if (sharing !== shared) peers.mark((shared = sharing))
+      if ('elsewhere' in event && event.elsewhere) return
+      if (event.type === 'rejected' && refused !== before.refused) peers.tellRefusal(event.value)
+      if (event.type === 'sign-out' && before.user && !state().user) peers.tellSignOut()
+    },
+    stop() {
+      stopWakes()
+      guarded(() => stopPushes?.())
+      gone.abort()
+      peers.close()
+    },
   }
 }

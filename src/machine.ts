@@ -1,100 +1,26 @@
 import { SessionError } from './errors.js'
 import { budgetFreeAt } from './policy.js'
-import { isSameUser, type Token, type User } from './token.js'
+import {
+  type Adoption,
+  type MachineEvent,
+  type MachineState,
+  type Reason,
+  initialState,
+  never,
+  noToken,
+  nobody,
+  nothingPlanned,
+} from './state.js'
+import { isNewer, isSameUser } from './token.js'
 
-export type Status = 'signed-out' | 'fetching' | 'fresh' | 'waiting' | 'failed' | 'closed'
-
-/** Why the source is called. */
-export type Reason = 'initial' | 'refresh' | 'rejected' | 'forced'
-
-/**
- * signed-out → fetching → fresh → fetching (a background refresh, the token still held) → fresh …
- * A failed call leads to waiting, a final one to failed; a good token survives both. Times are epoch ms, Infinity: never.
- */
-export interface MachineState {
-  readonly status: Status
-  readonly user?: User | undefined
-  /** Held, and good until `spentAt`. */
-  readonly token?: Token | undefined
-  readonly dueAt: number
-  readonly spentAt: number
-  /** The last token of this user, held or not: an answer has to be newer. */
-  readonly last?: Token | undefined
-  readonly error?: SessionError | undefined
-  readonly retryAt: number
-  /** Failed calls since the last success. */
-  readonly attempt: number
-  /** Number, reason and start of the latest call. */
-  readonly flight: number
-  readonly reason: Reason
-  readonly calledAt: number
-  /** Starts of the calls that brought nothing newer, whoever was signed in. */
-  readonly calls: readonly number[]
-  /** Somebody asked, and gets a call then whatever else holds: a refresh, or a look whether "offline" is true. */
-  readonly askedAt: number
-  /** Tokens the provider refused, newest last. */
-  readonly refused: readonly string[]
-  /** Calls in a row because of a refusal. */
-  readonly mints: number
-  readonly online: boolean
-  /** The browser said offline, and a call went through. */
-  readonly onlineAnyway: boolean
-  /** May call without being asked: the page is visible, or refreshes while hidden. */
-  readonly eager: boolean
-}
-
-/** A token that passed all checks, with its schedule. */
-export interface Adoption {
-  readonly token: Token
-  readonly dueAt: number
-  readonly spentAt: number
-  /** For the trace: what the lifetime was taken from, and whether the token stated it in an odd way. */
-  readonly basis?: string
-  readonly odd?: boolean | undefined
-}
-
-/** What happened. */
-export type Happening =
-  | { type: 'sign-in'; user: User; adoption?: Adoption | undefined }
-  | { type: 'demand'; unsatisfied?: boolean | undefined }
-  | { type: 'tick' }
-  /** Without `flight`: it came unasked. */
-  | { type: 'token'; flight?: number | undefined; adoption: Adoption }
-  | { type: 'failure'; flight: number; error: SessionError; retryAt: number }
-  | { type: 'rejected'; value: string; retryAt: number }
-  | { type: 'accepted' }
-  | { type: 'refresh' }
-  | { type: 'sign-out' }
-  | { type: 'close' }
-
-/** What happened, when, and how the network and the page were. */
-export type MachineEvent = Happening & { now: number; online: boolean; eager: boolean }
-
-const never = Infinity
 const refusalsKept = 20
 const mintsAllowed = 2
 const quietTime = 60_000
 const provenAfter = 10_000
 const forcedGap = 1_000
 const probeDelay = 25_000
+const sameCall = 250
 const endlessCountsAs = 3_600_000
-
-const noToken = { token: undefined, dueAt: never, spentAt: never }
-const nothingPlanned = { retryAt: never, askedAt: never }
-const nothingKnown = { user: undefined, last: undefined, error: undefined }
-const nobody = { ...nothingKnown, ...noToken, ...nothingPlanned, attempt: 0, mints: 0, reason: 'initial' } as const
-
-export const initialState: MachineState = {
-  ...nobody,
-  status: 'signed-out',
-  flight: 0,
-  calledAt: -never,
-  calls: [],
-  refused: [],
-  online: true,
-  onlineAnyway: false,
-  eager: true,
-}
 
 const wait = (state: MachineState, error: SessionError, retryAt: number): MachineState => ({
   ...state,
@@ -117,9 +43,12 @@ const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: 
     ? call(state, now, reason)
     : wait(state, new SessionError('offline', eager ? undefined : 'The page is hidden.'), now)
 
-/** With the call under way, which brought nothing or is given up. */
-const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
+/** The calls that brought nothing newer, with the one under way if it failed or is given up. */
+export const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
   status === 'fetching' ? [...calls, calledAt].slice(-30) : calls
+
+const merge = (some: readonly number[], others: readonly number[]): readonly number[] =>
+  [...new Set([...some, ...others])].sort((one, other) => one - other).slice(-30)
 
 const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
   ...state,
@@ -130,22 +59,27 @@ const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): Machin
   last: token,
   error: undefined,
   retryAt: never,
-  // A probe has done its work; a refresh that was asked for meanwhile is still to come.
-  askedAt: state.status === 'waiting' ? never : state.askedAt,
+  // A probe has done its work; a refresh that was asked for after the call began is still to come.
+  askedAt: token.receivedAt >= state.refreshAskedAt ? never : state.askedAt,
   attempt: 0,
   mints: state.reason === 'rejected' ? state.mints : 0,
 })
 
-const reject = (state: MachineState, value: string, now: number, retryAt: number): MachineState => {
+const reject = (
+  state: MachineState,
+  { value, retryAt, elsewhere, now }: MachineEvent & { type: 'rejected' },
+): MachineState => {
   const { token } = state
-  if (!token || token.value !== value) return state
+  const refused = state.refused.includes(value) ? state.refused : [...state.refused, value].slice(-refusalsKept)
+  // What another tab's provider refused may still come to this one.
+  if (!token || token.value !== value) return elsewhere ? { ...state, refused } : state
   const mints = now - token.receivedAt < quietTime ? state.mints + 1 : 1
   const next: MachineState = {
     ...state,
     ...noToken,
     mints,
     reason: 'rejected',
-    refused: [...state.refused, value].slice(-refusalsKept),
+    refused,
   }
   if (state.status !== 'fresh') return next
   const final = mints > mintsAllowed
@@ -169,36 +103,62 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
   if (status === 'signed-out') return state
   switch (event.type) {
     case 'sign-out':
+      if (event.user && event.user !== state.user) return state
       return { ...state, ...nobody, status: 'signed-out', calls: callsOf(state) }
     case 'token': {
       const { adoption, flight } = event
-      const { user, value, receivedAt } = adoption.token
+      const { token, from } = adoption
+      const { user, value, receivedAt } = token
       const called = flight !== undefined
       const late = called
         ? flight !== state.flight || status !== 'fetching'
-        : receivedAt < (state.token?.receivedAt ?? 0)
+        : from === 'tab'
+          ? !isNewer(token, state.last)
+          : receivedAt < (state.token?.receivedAt ?? 0)
       if (late || user !== state.user) return state
       // Refused since it was checked.
       if (state.refused.includes(value))
         return called ? call({ ...state, calls: callsOf(state) }, now, 'rejected') : state
-      const proven = called && { online: true, onlineAnyway: !event.online }
-      return { ...adopt(state, adoption), ...proven }
+      const adopted = adopt(state, adoption)
+      // Not a call's: a host said it unasked.
+      if (!called && !from) return adopted
+      const next = { ...adopted, calledAt: Math.max(state.calledAt, receivedAt) }
+      if (!from) return { ...next, online: true, onlineAnyway: !event.online }
+      // Began that call before a refresh was asked for here, another one has to follow.
+      const planned = next.askedAt < never ? next.askedAt : now
+      return receivedAt < state.refreshAskedAt ? { ...next, askedAt: Math.max(planned, receivedAt + forcedGap) } : next
     }
     case 'failure': {
-      const { error, flight, retryAt } = event
-      if (flight !== state.flight || status !== 'fetching') return state
-      const next = { ...state, error, attempt: state.attempt + 1, calls: callsOf(state) }
-      return error.retryable ? wait(next, error, retryAt) : { ...next, ...nothingPlanned, status: 'failed' }
+      const { error, flight, retryAt, attempt = state.attempt + 1, calls = callsOf(state) } = event
+      const called = flight !== undefined
+      const all = called ? calls : merge(state.calls, calls)
+      // Told again by another tab, or by one that has not heard of the latest yet.
+      const known = !called && (event.calling || !(Math.max(...calls) > (state.calls.at(-1) ?? -never) + sameCall))
+      if (known) return all.length > state.calls.length ? { ...state, calls: all } : state
+      if (called ? flight !== state.flight || status !== 'fetching' : status === 'failed') return state
+      const next = { ...state, error, attempt, calls: all, refreshAskedAt: -never }
+      if (!error.retryable) return { ...next, ...nothingPlanned, status: 'failed' }
+      if (called) return wait(next, error, retryAt)
+      // One ladder for all: a newcomer's first step takes nobody back.
+      const calledAt = Math.max(state.calledAt, ...calls)
+      const climbed = { ...next, attempt: Math.max(state.attempt, attempt), calledAt }
+      return wait(climbed, error, status === 'waiting' ? Math.max(state.retryAt, retryAt) : retryAt)
     }
     case 'rejected':
-      return reject(state, event.value, now, event.retryAt)
+      return reject(state, event)
     case 'accepted':
       // An SDK that accepts and refuses in turns must not go on for ever.
       return state.token && now - state.token.receivedAt >= provenAfter ? { ...state, mints: 0 } : state
     case 'refresh':
       // A call that begins in this very moment is as good.
-      if (status === 'fetching' && state.calledAt === now) return state
-      return { ...state, askedAt: Math.min(state.askedAt, Math.max(now, state.calledAt + forcedGap)) }
+      if (status === 'fetching' && state.calledAt === now) return { ...state, refreshAskedAt: now }
+      return {
+        ...state,
+        refreshAskedAt: now,
+        askedAt: Math.min(state.askedAt, Math.max(now, state.calledAt + forcedGap)),
+      }
+    case 'return':
+      return status === 'fetching' && state.calledAt < now ? call({ ...state, calls: callsOf(state) }, now) : state
     case 'demand': {
       const { token } = state
       if (status === 'waiting' && !state.online) return { ...state, askedAt: Math.min(state.askedAt, now + probeDelay) }

@@ -1,19 +1,18 @@
 import type { Session, SessionOptions } from './api.js'
 import { type DetachReason, createAttachments, isRefusal } from './attach.js'
 import { answerFor, createCallers, satisfies } from './callers.js'
-import type { Unsubscribe } from './environment/environment.js'
 import { SessionError, toSessionError } from './errors.js'
 import { createEvents } from './events.js'
 import { explain } from './explain.js'
 import { type Expectation, createFlights } from './flight.js'
-import { listen } from './listen.js'
-import type { Adoption, Happening, MachineState, Reason } from './machine.js'
-import { initialState, transition, wakeAt } from './machine.js'
+import { type Desk, type Listening, listen } from './listen.js'
+import { callsOf, transition, wakeAt } from './machine.js'
+import { type Adoption, type Happening, type MachineState, type Reason, type Setback, initialState } from './state.js'
 import { readOptions, readUser } from './options.js'
 import { type GetTokenOptions, retryDelay } from './policy.js'
 import { createQueue } from './queue.js'
 import { createShelf } from './record.js'
-import { type Token, type TokenAnswer, type User, isSameUser } from './token.js'
+import { type Token, type User, isSameUser } from './token.js'
 import { viewOf } from './view.js'
 import { within } from './within.js'
 
@@ -34,9 +33,8 @@ export function createSession(options: SessionOptions): Session {
   let controller = new AbortController()
   let wokeAt = -Infinity
   let leaving: DetachReason
-  let restoring: Promise<unknown> | undefined
+  let ears: Listening | undefined
   let cancelTimer = nothing
-  let stopListening = nothing
 
   /** Every change passes here: the machine decides, then the world follows. */
   const inbox = createQueue((event: Happening) => {
@@ -58,7 +56,8 @@ export function createSession(options: SessionOptions): Session {
   const fail = (error: SessionError): void => (tell('error', error), deliver())
   const callers = createCallers((caller) => answerFor(state, caller, now()))
   const shelf = storage && createShelf(storage, name, environment, fail)
-  const { calling, take, look, fly } = createFlights(environment, policy, source, subject, shelf)
+  const flights = createFlights(environment, policy, source, subject, shelf)
+  const { calling, take, fly } = flights
   const delay = (attempt: number, asked?: number): number =>
     now() + retryDelay(policy, attempt, environment.random(), asked)
 
@@ -82,42 +81,41 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /** Listens for a user, until the returned function is called. */
-  const attend = (user: User): Unsubscribe => {
-    const gone = new AbortController()
-    const adopt = (adoption?: Adoption): unknown => adoption && dispatch({ type: 'token', adoption })
-    const push = (answer: TokenAnswer | null): void => {
-      if (user !== state.user) return
-      if (answer === null) dispatch({ type: 'sign-out' })
-      else adopt(accept(user, answer))
-    }
-    const wake = (): void => {
+  const desk: Desk = {
+    ...flights,
+    environment,
+    source,
+    name,
+    timeout: policy.timeout,
+    state: () => state,
+    dispatch,
+    wake() {
       wokeAt = now()
       tick()
-    }
-    const stop = listen(environment, source, wake, push, fail)
-    // Every request begins with this look. Offline there is none, and the saved token may be good all the same.
-    if (state.status === 'waiting') restoring = look(expected(user, 'initial'), gone.signal).then(adopt, nothing)
-    return () => {
-      stop()
-      gone.abort()
-    }
+    },
+    expected,
+    accept,
+    delay,
+    fail,
+    lacks: (what) => (trace({ type: 'lacks', what }), deliver()),
+  }
+
+  /** What follows from a failed call. */
+  const judge = (thrown: SessionError): Required<Setback> => {
+    const { status, retryAfter, message } = thrown
+    // Right after a wake a proxy or a firewall may still be in the way.
+    const early = status === 403 && now() - wokeAt < wakeGrace
+    if (early) wokeAt = -Infinity
+    const error = early ? new SessionError('source_failed', message, { status }) : thrown
+    const attempt = state.attempt + 1
+    return { error, retryAt: delay(attempt, retryAfter), attempt, calls: callsOf(state) }
   }
 
   const launch = ({ flight, reason, user, attempt }: MachineState): void => {
     trace({ type: 'fetch', reason, attempt: attempt + 1 })
     controller = new AbortController()
-    fly(expected(user!, reason), attempt + 1, controller).then(
-      (adoption) => dispatch({ type: 'token', flight, adoption }),
-      (thrown: unknown) => {
-        const { status, retryAfter, message } = thrown as SessionError
-        // Right after a wake a proxy or a firewall may still be in the way.
-        const early = status === 403 && now() - wokeAt < wakeGrace
-        if (early) wokeAt = -Infinity
-        const error = early ? new SessionError('source_failed', message, { status }) : (thrown as SessionError)
-        dispatch({ type: 'failure', flight, error, retryAt: delay(state.attempt + 1, retryAfter) })
-      },
-    )
+    const order = { expected: expected(user!, reason), attempt: attempt + 1, controller, peers: ears!.peers, judge }
+    void fly(order).then((outcome) => dispatch({ ...outcome, flight }))
   }
 
   /** Makes the world agree with the state: one timer, one request while fetching, events and answers from the difference. */
@@ -137,10 +135,11 @@ export function createSession(options: SessionOptions): Session {
     cancelTimer()
     cancelTimer = environment.schedule(wakeAt(state), tick)
     if (status !== 'fetching' || launching) controller.abort()
+    ears?.share(before, event)
     if (moved) {
       leaving = user ? 'switch' : status === 'closed' ? 'detach' : 'sign-out'
-      stopListening()
-      stopListening = user ? attend(user) : nothing
+      ears?.stop()
+      ears = user && listen(user, desk)
     }
     if (was && (moved ? status !== 'closed' : state.refused !== before.refused)) shelf?.forget(was)
 
@@ -157,15 +156,15 @@ export function createSession(options: SessionOptions): Session {
     await Promise.all([shelf?.settled(), attachments.settled()])
   }
 
-  const ask = async (options: GetTokenOptions, after?: number): Promise<Token> => {
+  const ask = async (options: GetTokenOptions, after?: number, before?: Token): Promise<Token> => {
     const { signal, rejected } = options
     const { user } = state
     signal?.throwIfAborted()
-    if (restoring && !state.token) await within(environment, Infinity, restoring, signal)
+    if (ears?.restoring && !state.token) await within(environment, Infinity, ears.restoring, signal)
     if (rejected) invalidate(rejected)
     if (after === undefined)
       dispatch({ type: 'demand', unsatisfied: state.token && !satisfies(state.token, options, now()) })
-    const caller = { user, options, after }
+    const caller = { user, options, after, before }
     if (calling() && !answerFor(state, caller, now()))
       throw new SessionError('source_failed', 'The source asked its own session for a token.')
     const token = await within(environment, Infinity, callers.add(caller), signal)
@@ -229,8 +228,10 @@ export function createSession(options: SessionOptions): Session {
     },
     getToken,
     async refresh() {
+      const { token } = state
+      const asked = now()
       dispatch({ type: 'refresh' })
-      return (await ask({}, state.askedAt < Infinity ? state.flight : state.flight - 1)).value
+      return (await ask({}, asked, token)).value
     },
     invalidate,
     refreshUserToken: () => getToken(),

@@ -154,3 +154,11 @@ export function createToken({ value, extra, ...visible }: Token): Token {
   const hidden = (secret: unknown): PropertyDescriptor => ({ get: () => secret })
   return Object.freeze(Object.defineProperties(visible as Token, { value: hidden(value), extra: hidden(extra) }))
 }
+
+/** Whether a token is to be preferred: by its issue, its receipt, its text. The same in every tab, so that they end up with the same one. */
+export const isNewer = (token: Token, other: Token | undefined): boolean => {
+  if (!other) return true
+  const issued = ({ claims }: Token): number => (Number.isFinite(claims?.iat) ? (claims!.iat as number) : 0)
+  const later = issued(token) - issued(other) || token.receivedAt - other.receivedAt
+  return later > 0 || (later === 0 && token.value > other.value)
+}

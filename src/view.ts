@@ -1,5 +1,5 @@
 import type { SessionState } from './api.js'
-import type { MachineState } from './machine.js'
+import type { MachineState } from './state.js'
 
 /** The public view of a machine's state: `previous` itself where nothing in it changed. */
 export function viewOf(state: MachineState, previous?: SessionState): SessionState {

@@ -2,7 +2,7 @@ import type { Environment } from './environment/environment.js'
 
 /** `work`, or what `late` makes of it after `limit` milliseconds. Aborting `signal` ends the wait and its timer. */
 export function within<T>(
-  environment: Environment,
+  { now, schedule }: Pick<Environment, 'now' | 'schedule'>,
   limit: number,
   work: Promise<T>,
   signal?: AbortSignal,
@@ -17,7 +17,7 @@ export function within<T>(
       end()
       reject(signal!.reason)
     }
-    const cancel = environment.schedule(environment.now() + limit, () => {
+    const cancel = schedule(now() + limit, () => {
       end()
       resolve(Promise.resolve().then(late))
     })

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { type Caller, answerFor, createCallers, satisfies } from '../src/callers.js'
 import { SessionError } from '../src/errors.js'
-import { type MachineState, initialState } from '../src/machine.js'
+import { type MachineState, initialState } from '../src/state.js'
 import type { Token } from '../src/token.js'
 import { ada, adoptionOf, bob, hour, makeToken, minute, stateOf } from './support/states.js'
 import { start } from './support/world.js'
@@ -95,23 +95,53 @@ describe('somebody who asks for a token', () => {
 })
 
 describe('somebody who asked for a refresh', () => {
-  it('waits for a call after the one that was known, and gets its token', () => {
-    const { fresh, fetching, 'fetching+token': refreshing } = states
-    expect(answer({ ...fresh!, askedAt: now + 500 }, { after: 2 })).toBe('wait')
-    expect(answer({ ...refreshing!, flight: 3 }, { after: 2 })).toBe('wait')
-    expect(answer({ ...fresh!, flight: 3 }, { after: 2 })).toBe('held')
-    expect(answer(fetching!, { after: 0 })).toBe('wait')
+  const after = now - minute
+  const refresh = { after, before: held }
+  const renewed = (receivedAt: number, value = 'renewed') => {
+    const token = makeToken(value, { receivedAt, expiresAt: now + hour })
+    return { ...adoptionOf(token), last: token }
+  }
+
+  it('gets the token of a call that began then or later, whatever the session does meanwhile', () => {
+    for (const receivedAt of [after, after + 1])
+      for (const name of ['fresh', 'fetching+token', 'waiting+token', 'failed+token'])
+        expect(answer({ ...states[name]!, ...renewed(receivedAt) }, refresh)).toBe('renewed')
   })
 
-  it('hears of its failure, though the held token serves on', () => {
-    const { 'waiting+token': waiting, 'failed+token': failed } = states
-    expect(answer({ ...waiting!, flight: 3 }, { after: 2 })).toBe('source_failed')
-    expect(answer({ ...failed!, flight: 3 }, { after: 2 })).toBe('source_failed')
+  it('waits while a call is under way or to come, if there is none but older ones', () => {
+    const { fresh, fetching, 'fetching+token': refreshing, 'waiting+token': waiting } = states
+    expect(answer(fetching!, refresh)).toBe('wait')
+    expect(answer(refreshing!, refresh)).toBe('wait')
+    expect(answer({ ...refreshing!, ...renewed(after - 1) }, refresh)).toBe('wait')
+    for (const state of [fresh!, waiting!]) expect(answer({ ...state, askedAt: now + 500 }, refresh)).toBe('wait')
   })
 
-  it('is not left waiting when no such call is planned any more', () => {
-    expect(answer(states['failed+token']!, { after: 2 })).toBe('source_failed')
-    expect(answer(states['waiting+token']!, { after: 2 })).toBe('source_failed')
+  it('does not get the token there was, though its call began in that very moment', () => {
+    const before = makeToken('held', { receivedAt: after })
+    const state = { ...states['fetching+token']!, token: before, last: before }
+    expect(answer(state, { after, before })).toBe('wait')
+    expect(answer({ ...state, ...renewed(after) }, { after, before })).toBe('renewed')
+  })
+
+  it('is not left waiting where no call is to come any more', () => {
+    expect(answer({ ...states.fresh!, ...renewed(after - 1) }, refresh)).toBe('renewed')
+  })
+
+  it('hears of a failure, though the held token serves on', () => {
+    for (const name of ['waiting+token', 'failed+token', 'waiting', 'failed'])
+      expect(answer(states[name]!, refresh)).toBe('source_failed')
+  })
+
+  it('never gets a token that is spent', () => {
+    const state = { ...states.fresh!, ...renewed(now - 1_000) }
+    expect(answer(state, refresh, state.spentAt - 1)).toBe('renewed')
+    expect(answer(state, refresh, state.spentAt)).toBe('wait')
+  })
+
+  it('hears that the session is closed, or somebody else or nobody signed in', () => {
+    expect(answer(states.closed!, refresh)).toBe('closed')
+    expect(answer(states['signed-out']!, refresh)).toBe('signed_out')
+    expect(answer({ ...states.fresh!, user: bob }, refresh)).toBe('user_changed')
   })
 })
 

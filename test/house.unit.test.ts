@@ -6,8 +6,9 @@ import { expect, test } from 'vitest'
 // From the ground up: a file imports, types too, only from floors below its own.
 const floors = [
   ...['errors', 'token', 'policy'],
-  ...['environment/environment', 'environment/clock', 'environment/page', 'environment/tabs', 'environment/browser'],
-  ...['within', 'machine', 'storage', 'record', 'source', 'listen', 'flight', 'attach'],
+  ...['environment/environment', 'within', 'environment/clock', 'environment/page', 'environment/disk'],
+  ...['environment/lock', 'environment/marks', 'environment/tabs', 'environment/browser', 'state', 'machine'],
+  ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach'],
   ...['queue', 'api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
   ...['adapters/*', 'bridge/protocol', 'bridge/*', 'react', 'vue', 'testing/*', 'script'],
 ]

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SessionError } from '../src/errors.js'
-import { type Happening, type MachineState, type Status, initialState, transition, wakeAt } from '../src/machine.js'
+import { transition, wakeAt } from '../src/machine.js'
+import { type Happening, type MachineState, type Status, initialState } from '../src/state.js'
 import { ada, adoptionOf, bob, deepFreeze, eventOf, makeToken, minute, stateOf } from './support/states.js'
 import { start } from './support/world.js'
 
@@ -8,12 +9,16 @@ const now = start + 10 * minute
 const held = makeToken('held')
 const eternal = makeToken('held', { expiresAt: undefined })
 const newer = makeToken('newer', { receivedAt: now - 40, generation: 2 })
+const newest = makeToken('newest', { receivedAt: now - 10, generation: 3 })
 const older = makeToken('older', { receivedAt: start - 1, generation: 0 })
 const foreign = makeToken('foreign', { user: bob, receivedAt: now, generation: 3 })
 const lost = new SessionError('source_failed', 'down')
 const refusal = new SessionError('unauthorized')
 const retryAt = now + 4_000
 const later = now + 3_000
+/** When a refresh was asked for: between the calls that brought `newer` and `newest`. */
+const asked = now - 20
+const calls = [start - 1, now - 100]
 
 const schedule = adoptionOf(held)
 const spent = { token: held, dueAt: start + 5 * minute, spentAt: now }
@@ -39,6 +44,18 @@ const states: Record<string, MachineState> = {
   'waiting+spent': stateOf({ ...common, ...spent, status: 'waiting', error: lost, retryAt: later, attempt: 3 }),
   'waiting offline': stateOf({ ...common, status: 'waiting', error: offline, retryAt: later, online: false }),
 
+  'fetching, asked': stateOf({
+    ...{ ...common, ...schedule, status: 'fetching', reason: 'forced', askedAt: asked, refreshAskedAt: asked },
+  }),
+  'fresh, asked': stateOf({
+    ...{ ...common, ...schedule, status: 'fresh', reason: 'refresh', calledAt: now - 500 },
+    ...{ askedAt: now + 500, refreshAskedAt: asked },
+  }),
+  'waiting, asked': stateOf({
+    ...{ ...common, status: 'waiting', error: lost, retryAt: later, attempt: 3, calledAt: now - 500 },
+    ...{ askedAt: now + 500, refreshAskedAt: asked },
+  }),
+
   failed: stateOf({ ...common, status: 'failed', error: refusal, attempt: 1 }),
   'failed+token': stateOf({ ...common, ...schedule, status: 'failed', error: refusal, attempt: 1 }),
   'failed+spent': stateOf({ ...common, ...spent, status: 'failed', error: refusal, attempt: 1 }),
@@ -57,15 +74,28 @@ const events: Record<string, Happening> = {
   'token, other flight': { type: 'token', flight: 6, adoption: adoptionOf(newer) },
   'token, unasked': { type: 'token', adoption: adoptionOf(newer) },
   'token, unasked, older': { type: 'token', adoption: adoptionOf(older) },
+  'token, saved': { type: 'token', flight: 7, adoption: { ...adoptionOf(newer), from: 'storage' } },
+  'token of a tab': { type: 'token', adoption: { ...adoptionOf(newer), from: 'tab' } },
+  'token of a tab, later': { type: 'token', adoption: { ...adoptionOf(newest), from: 'tab' } },
+  'token of a tab, older': { type: 'token', adoption: { ...adoptionOf(older), from: 'tab' } },
   'failure, right flight': { type: 'failure', flight: 7, error: lost, retryAt },
   'failure, final': { type: 'failure', flight: 7, error: refusal, retryAt },
   'failure, other flight': { type: 'failure', flight: 6, error: lost, retryAt },
   'final, other flight': { type: 'failure', flight: 6, error: refusal, retryAt },
+  'failure of a tab': { type: 'failure', error: lost, retryAt, attempt: 5, calls },
+  'failure of a tab, known': { type: 'failure', error: lost, retryAt, attempt: 5, calls: [start - 1] },
+  'failure of a tab, calling': { type: 'failure', calling: true, error: lost, retryAt, attempt: 5, calls },
+  'final of a tab': { type: 'failure', error: refusal, retryAt, attempt: 5, calls },
   'rejected, this token': { type: 'rejected', value: 'held', retryAt },
   'rejected, another': { type: 'rejected', value: 'other', retryAt },
+  'refused elsewhere': { type: 'rejected', value: 'held', retryAt, elsewhere: true },
+  'refused elsewhere, another': { type: 'rejected', value: 'other', retryAt, elsewhere: true },
   accepted: { type: 'accepted' },
   refresh: { type: 'refresh' },
+  return: { type: 'return' },
   'sign-out': { type: 'sign-out' },
+  'sign-out, this user': { type: 'sign-out', user: ada, elsewhere: true },
+  'sign-out, another': { type: 'sign-out', user: { ...ada }, elsewhere: true },
   close: { type: 'close' },
 }
 /*
@@ -77,102 +107,194 @@ const events: Record<string, Happening> = {
  *   fresh    the token that came is adopted     wait    until the event's retryAt, one failure more
  *   offline  wait for the network or the page   ready   wait no longer once the page is seen
  *   probe    a call in 25 s, network or not     next    one more call when this one has ended
+ *   fresh+   fresh, and what was asked for still stands; fresh forced: and is done at once; fresh later: a second after the
+ *            call that brought the token
+ *   anew     the call is given up and made once more; wait again: it failed, and is made once more
  *   failed, out, closed
  */
 const tables = [
   `
-                     | signed-out      | closed | fetching        | fetching+token  | fetching+spent
-sign-in, same user   | initial/offline | ·      | ·               | ·               | -
-sign-in, same, token | fresh           | ·      | ·               | ·               | -
-sign-in, other user  | initial/offline | ·      | initial/offline | initial/offline | initial/offline
-sign-in, other, token| fresh           | ·      | fresh           | fresh           | fresh
-demand               | ·               | ·      | ·               | ·               | -
-demand, unsatisfied  | ·               | ·      | ·               | ·               | -
-tick                 | ·               | ·      | ·               | ·               | -
-token, right flight  | ·               | ·      | fresh           | fresh           | fresh
-token, other flight  | ·               | ·      | ·               | ·               | -
-token, unasked       | ·               | ·      | fresh           | fresh           | fresh
-token, unasked, older| ·               | ·      | fresh           | ·               | -
-failure, right flight| ·               | ·      | wait            | wait            | - wait
-failure, final       | ·               | ·      | failed          | failed          | - failed
-failure, other flight| ·               | ·      | ·               | ·               | -
-final, other flight  | ·               | ·      | ·               | ·               | -
-rejected, this token | ·               | ·      | ·               | -               | -
-rejected, another    | ·               | ·      | ·               | ·               | -
-accepted             | ·               | ·      | ·               | ·               | -
-refresh              | ·               | ·      | next            | next            | - next
-sign-out             | ·               | ·      | out             | out             | out
-close                | closed          | ·      | closed          | closed          | closed`,
+                           | signed-out      | closed | fetching        | fetching+token  | fetching+spent
+sign-in, same user         | initial/offline | ·      | ·               | ·               | -
+sign-in, same, token       | fresh           | ·      | ·               | ·               | -
+sign-in, other user        | initial/offline | ·      | initial/offline | initial/offline | initial/offline
+sign-in, other, token      | fresh           | ·      | fresh           | fresh           | fresh
+demand                     | ·               | ·      | ·               | ·               | -
+demand, unsatisfied        | ·               | ·      | ·               | ·               | -
+tick                       | ·               | ·      | ·               | ·               | -
+token, right flight        | ·               | ·      | fresh           | fresh           | fresh
+token, other flight        | ·               | ·      | ·               | ·               | -
+token, unasked             | ·               | ·      | fresh           | fresh           | fresh
+token, unasked, older      | ·               | ·      | fresh           | ·               | -
+token, saved               | ·               | ·      | fresh           | fresh           | fresh
+token of a tab             | ·               | ·      | fresh           | fresh           | fresh
+token of a tab, later      | ·               | ·      | fresh           | fresh           | fresh
+token of a tab, older      | ·               | ·      | ·               | ·               | -
+failure, right flight      | ·               | ·      | wait            | wait            | - wait
+failure, final             | ·               | ·      | failed          | failed          | - failed
+failure, other flight      | ·               | ·      | ·               | ·               | -
+final, other flight        | ·               | ·      | ·               | ·               | -
+failure of a tab           | ·               | ·      | wait            | wait            | - wait
+failure of a tab, known    | ·               | ·      | ·               | ·               | -
+failure of a tab, calling  | ·               | ·      | ·               | ·               | -
+final of a tab             | ·               | ·      | failed          | failed          | - failed
+rejected, this token       | ·               | ·      | ·               | -               | -
+rejected, another          | ·               | ·      | ·               | ·               | -
+refused elsewhere          | ·               | ·      | ·               | -               | -
+refused elsewhere, another | ·               | ·      | ·               | ·               | -
+accepted                   | ·               | ·      | ·               | ·               | -
+refresh                    | ·               | ·      | next            | next            | - next
+return                     | ·               | ·      | anew            | anew            | - anew
+sign-out                   | ·               | ·      | out             | out             | out
+sign-out, this user        | ·               | ·      | out             | out             | out
+sign-out, another          | ·               | ·      | ·               | ·               | -
+close                      | closed          | ·      | closed          | closed          | closed`,
   `
-                     | fresh              | fresh due          | fresh spent                   | fresh for ever
-sign-in, same user   | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-sign-in, same, token | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-sign-in, other user  | initial/offline    | initial/offline    | initial/offline               | initial/offline
-sign-in, other, token| fresh              | fresh              | fresh                         | fresh
-demand               | ·                  | refresh/·          | - refresh/- offline           | ·
-demand, unsatisfied  | forced/·           | forced/·           | - forced/- offline            | forced/·
-tick                 | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-token, right flight  | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-token, other flight  | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-token, unasked       | fresh              | fresh              | fresh                         | fresh
-token, unasked, older| ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-failure, right flight| ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-failure, final       | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-failure, other flight| ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-final, other flight  | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-rejected, this token | - rejected/- offline | - rejected/- offline | - rejected/- offline      | - rejected/- offline
-rejected, another    | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-accepted             | ·                  | refresh/·/·        | - refresh/- offline/- offline | ·
-refresh              | forced             | forced             | - forced                      | forced
-sign-out             | out                | out                | out                           | out
-close                | closed             | closed             | closed                        | closed`,
+                           | fresh                | fresh due            | fresh spent                   | fresh for ever
+sign-in, same user         | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+sign-in, same, token       | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+sign-in, other user        | initial/offline      | initial/offline      | initial/offline               | initial/offline
+sign-in, other, token      | fresh                | fresh                | fresh                         | fresh
+demand                     | ·                    | refresh/·            | - refresh/- offline           | ·
+demand, unsatisfied        | forced/·             | forced/·             | - forced/- offline            | forced/·
+tick                       | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+token, right flight        | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+token, other flight        | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+token, unasked             | fresh                | fresh                | fresh                         | fresh
+token, unasked, older      | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+token, saved               | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+token of a tab             | fresh                | fresh                | fresh                         | fresh
+token of a tab, later      | fresh                | fresh                | fresh                         | fresh
+token of a tab, older      | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+failure, right flight      | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+failure, final             | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+failure, other flight      | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+final, other flight        | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+failure of a tab           | wait                 | wait                 | - wait                        | wait
+failure of a tab, known    | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+failure of a tab, calling  | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+final of a tab             | failed               | failed               | - failed                      | failed
+rejected, this token       | - rejected/- offline | - rejected/- offline | - rejected/- offline          | - rejected/- offline
+rejected, another          | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+refused elsewhere          | - rejected/- offline | - rejected/- offline | - rejected/- offline          | - rejected/- offline
+refused elsewhere, another | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+accepted                   | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+refresh                    | forced               | forced               | - forced                      | forced
+return                     | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+sign-out                   | out                  | out                  | out                           | out
+sign-out, this user        | out                  | out                  | out                           | out
+sign-out, another          | ·                    | refresh/·/·          | - refresh/- offline/- offline | ·
+close                      | closed               | closed               | closed                        | closed`,
   // A demand does not shorten a wait: callers in a loop would undo the backoff (F59).
   `
-                     | waiting         | waiting due     | waiting+token   | waiting+spent   | waiting offline
-sign-in, same user   | ·               | again/·/·       | ·               | -               | again/ready/·
-sign-in, same, token | ·               | again/·/·       | ·               | -               | again/ready/·
-sign-in, other user  | initial/offline | initial/offline | initial/offline | initial/offline | initial/offline
-sign-in, other, token| fresh           | fresh           | fresh           | fresh           | fresh
-demand               | ·/probe         | again/probe     | ·/probe         | -/- probe       | again/probe
-demand, unsatisfied  | ·/probe         | again/probe     | ·/probe         | -/- probe       | again/probe
-tick                 | ·               | again/·/·       | ·               | -               | again/ready/·
-token, right flight  | ·               | again/·/·       | ·               | -               | again/ready/·
-token, other flight  | ·               | again/·/·       | ·               | -               | again/ready/·
-token, unasked       | fresh           | fresh           | fresh           | fresh           | fresh
-token, unasked, older| fresh           | fresh           | ·               | -               | fresh
-failure, right flight| ·               | again/·/·       | ·               | -               | again/ready/·
-failure, final       | ·               | again/·/·       | ·               | -               | again/ready/·
-failure, other flight| ·               | again/·/·       | ·               | -               | again/ready/·
-final, other flight  | ·               | again/·/·       | ·               | -               | again/ready/·
-rejected, this token | ·               | again/·/·       | -               | -               | again/ready/·
-rejected, another    | ·               | again/·/·       | ·               | -               | again/ready/·
-accepted             | ·               | again/·/·       | ·               | -               | again/ready/·
-refresh              | again           | again           | again           | - again         | again
-sign-out             | out             | out             | out             | out             | out
-close                | closed          | closed          | closed          | closed          | closed`,
+                           | waiting         | waiting due     | waiting+token   | waiting+spent   | waiting offline
+sign-in, same user         | ·               | again/·/·       | ·               | -               | again/ready/·
+sign-in, same, token       | ·               | again/·/·       | ·               | -               | again/ready/·
+sign-in, other user        | initial/offline | initial/offline | initial/offline | initial/offline | initial/offline
+sign-in, other, token      | fresh           | fresh           | fresh           | fresh           | fresh
+demand                     | ·/probe         | again/probe     | ·/probe         | -/- probe       | again/probe
+demand, unsatisfied        | ·/probe         | again/probe     | ·/probe         | -/- probe       | again/probe
+tick                       | ·               | again/·/·       | ·               | -               | again/ready/·
+token, right flight        | ·               | again/·/·       | ·               | -               | again/ready/·
+token, other flight        | ·               | again/·/·       | ·               | -               | again/ready/·
+token, unasked             | fresh           | fresh           | fresh           | fresh           | fresh
+token, unasked, older      | fresh           | fresh           | ·               | -               | fresh
+token, saved               | ·               | again/·/·       | ·               | -               | again/ready/·
+token of a tab             | fresh           | fresh           | fresh           | fresh           | fresh
+token of a tab, later      | fresh           | fresh           | fresh           | fresh           | fresh
+token of a tab, older      | ·               | again/·/·       | ·               | -               | again/ready/·
+failure, right flight      | ·               | again/·/·       | ·               | -               | again/ready/·
+failure, final             | ·               | again/·/·       | ·               | -               | again/ready/·
+failure, other flight      | ·               | again/·/·       | ·               | -               | again/ready/·
+final, other flight        | ·               | again/·/·       | ·               | -               | again/ready/·
+failure of a tab           | wait            | wait            | wait            | - wait          | wait
+failure of a tab, known    | ·               | again/·/·       | ·               | -               | again/ready/·
+failure of a tab, calling  | ·               | again/·/·       | ·               | -               | again/ready/·
+final of a tab             | failed          | failed          | failed          | - failed        | failed
+rejected, this token       | ·               | again/·/·       | -               | -               | again/ready/·
+rejected, another          | ·               | again/·/·       | ·               | -               | again/ready/·
+refused elsewhere          | ·               | again/·/·       | -               | -               | again/ready/·
+refused elsewhere, another | ·               | again/·/·       | ·               | -               | again/ready/·
+accepted                   | ·               | again/·/·       | ·               | -               | again/ready/·
+refresh                    | again           | again           | again           | - again         | again
+return                     | ·               | again/·/·       | ·               | -               | again/ready/·
+sign-out                   | out             | out             | out             | out             | out
+sign-out, this user        | out             | out             | out             | out             | out
+sign-out, another          | ·               | again/·/·       | ·               | -               | again/ready/·
+close                      | closed          | closed          | closed          | closed          | closed`,
   `
-                     | failed          | failed+token    | failed+spent
-sign-in, same user   | initial/offline | initial/offline | - initial/- offline
-sign-in, same, token | fresh           | fresh           | fresh
-sign-in, other user  | initial/offline | initial/offline | initial/offline
-sign-in, other, token| fresh           | fresh           | fresh
-demand               | ·               | ·               | -
-demand, unsatisfied  | ·               | ·               | -
-tick                 | ·               | ·               | -
-token, right flight  | ·               | ·               | -
-token, other flight  | ·               | ·               | -
-token, unasked       | fresh           | fresh           | fresh
-token, unasked, older| fresh           | ·               | -
-failure, right flight| ·               | ·               | -
-failure, final       | ·               | ·               | -
-failure, other flight| ·               | ·               | -
-final, other flight  | ·               | ·               | -
-rejected, this token | ·               | -               | -
-rejected, another    | ·               | ·               | -
-accepted             | ·               | ·               | -
-refresh              | forced          | forced          | - forced
-sign-out             | out             | out             | out
-close                | closed          | closed          | closed`,
+                           | failed          | failed+token    | failed+spent
+sign-in, same user         | initial/offline | initial/offline | - initial/- offline
+sign-in, same, token       | fresh           | fresh           | fresh
+sign-in, other user        | initial/offline | initial/offline | initial/offline
+sign-in, other, token      | fresh           | fresh           | fresh
+demand                     | ·               | ·               | -
+demand, unsatisfied        | ·               | ·               | -
+tick                       | ·               | ·               | -
+token, right flight        | ·               | ·               | -
+token, other flight        | ·               | ·               | -
+token, unasked             | fresh           | fresh           | fresh
+token, unasked, older      | fresh           | ·               | -
+token, saved               | ·               | ·               | -
+token of a tab             | fresh           | fresh           | fresh
+token of a tab, later      | fresh           | fresh           | fresh
+token of a tab, older      | ·               | ·               | -
+failure, right flight      | ·               | ·               | -
+failure, final             | ·               | ·               | -
+failure, other flight      | ·               | ·               | -
+final, other flight        | ·               | ·               | -
+failure of a tab           | ·               | ·               | -
+failure of a tab, known    | ·               | ·               | -
+failure of a tab, calling  | ·               | ·               | -
+final of a tab             | ·               | ·               | -
+rejected, this token       | ·               | -               | -
+rejected, another          | ·               | ·               | -
+refused elsewhere          | ·               | -               | -
+refused elsewhere, another | ·               | ·               | -
+accepted                   | ·               | ·               | -
+refresh                    | forced          | forced          | - forced
+return                     | ·               | ·               | -
+sign-out                   | out             | out             | out
+sign-out, this user        | out             | out             | out
+sign-out, another          | ·               | ·               | -
+close                      | closed          | closed          | closed`,
+  // A refresh was asked for and is still to come.
+  `
+                           | fetching, asked | fresh, asked         | waiting, asked
+sign-in, same user         | ·               | ·                    | ·
+sign-in, same, token       | ·               | ·                    | ·
+sign-in, other user        | initial/offline | initial/offline      | initial/offline
+sign-in, other, token      | fresh           | fresh                | fresh
+demand                     | ·               | ·                    | ·
+demand, unsatisfied        | ·               | forced/·             | ·
+tick                       | ·               | ·                    | ·
+token, right flight        | fresh forced    | ·                    | ·
+token, other flight        | ·               | ·                    | ·
+token, unasked             | fresh forced    | fresh+               | fresh+
+token, unasked, older      | ·               | ·                    | fresh+
+token, saved               | fresh later     | ·                    | ·
+token of a tab             | fresh later     | fresh later          | fresh later
+token of a tab, later      | fresh           | fresh                | fresh
+token of a tab, older      | ·               | ·                    | ·
+failure, right flight      | wait again      | ·                    | ·
+failure, final             | failed          | ·                    | ·
+failure, other flight      | ·               | ·                    | ·
+final, other flight        | ·               | ·                    | ·
+failure of a tab           | wait again      | wait                 | wait
+failure of a tab, known    | ·               | ·                    | ·
+failure of a tab, calling  | ·               | ·                    | ·
+final of a tab             | failed          | failed               | failed
+rejected, this token       | -               | - rejected/- offline | ·
+rejected, another          | ·               | ·                    | ·
+refused elsewhere          | -               | - rejected/- offline | ·
+refused elsewhere, another | ·               | ·                    | ·
+accepted                   | ·               | ·                    | ·
+refresh                    | ·               | ·                    | ·
+return                     | anew            | ·                    | ·
+sign-out                   | out             | out                  | out
+sign-out, this user        | out             | out                  | out
+sign-out, another          | ·               | ·                    | ·
+close                      | closed          | closed               | closed`,
 ]
 
 const cells = new Map<string, string>()
@@ -190,7 +312,7 @@ const noToken = { token: undefined, dueAt: never, spentAt: never }
 const unplanned = { retryAt: never, askedAt: never }
 const anew = {
   ...{ ...noToken, ...unplanned, user: undefined, last: undefined, error: undefined },
-  ...{ attempt: 0, mints: 0, reason: 'initial' as const },
+  ...{ attempt: 0, mints: 0, reason: 'initial' as const, refreshAskedAt: -never },
 }
 
 /** A call under way that brings nothing, or is given up, counts. */
@@ -205,9 +327,12 @@ function booked(state: MachineState, event: Happening): MachineState {
     return status === 'failed' ? { ...state, attempt: 0, mints: 0 } : state
   }
   if (status === 'signed-out') return state
+  if (event.type === 'refresh') return { ...state, refreshAskedAt: now }
+  if (event.type === 'failure' && event.calling) return { ...state, calls }
   if (event.type === 'accepted') return state.token ? { ...state, mints: 0 } : state
   if (event.type === 'rejected' && event.value === state.token?.value)
     return { ...state, mints: 1, reason: 'rejected', refused: ['bad', 'held'] }
+  if (event.type === 'rejected' && event.elsewhere) return { ...state, refused: ['bad', event.value] }
   return state
 }
 
@@ -222,7 +347,23 @@ function expected(before: MachineState, event: Happening, cell: string, online: 
     ...{ ...state, ...unplanned, status: 'fetching', reason },
     ...{ flight: before.flight + 1, calledAt: now },
   })
-  const failure = { attempt: before.attempt + 1, calls: withThisCall(before) }
+  const ofTab = event.type === 'failure' && event.flight === undefined
+  const failure = {
+    ...{ error: lost, refreshAskedAt: -never },
+    ...(ofTab ? { attempt: 5, calls } : { attempt: before.attempt + 1, calls: withThisCall(before) }),
+  }
+  const adopted = (more?: Partial<MachineState>): MachineState => {
+    const { adoption, ...rest } = event as Extract<Happening, { type: 'token' }>
+    const { token, dueAt, spentAt, from } = adoption
+    // Only an answer of the source says that the network is there.
+    const reached = event.type === 'token' && rest.flight && !from && { online: true, onlineAnyway: !online }
+    const called = (from || ('flight' in rest && rest.flight)) && {
+      calledAt: Math.max(before.calledAt, token.receivedAt),
+    }
+    const mints = state.reason === 'rejected' ? state.mints : 0
+    const kept = { ...{ token, dueAt, spentAt, mints, last: token, error: undefined }, ...unplanned, attempt: 0 }
+    return { ...state, ...kept, ...reached, ...called, ...more, status: 'fresh' }
+  }
   switch (word) {
     case '·':
       return state
@@ -233,15 +374,22 @@ function expected(before: MachineState, event: Happening, cell: string, online: 
       return call(word)
     case 'again':
       return call(state.reason)
-    case 'fresh': {
-      const { adoption } = event as Extract<Happening, { type: 'token' }>
-      const reached = event.type === 'token' && event.flight && { online: true, onlineAnyway: !online }
-      const mints = state.reason === 'rejected' ? state.mints : 0
-      const adopted = { ...adoption, last: adoption.token, error: undefined, attempt: 0, retryAt: never, mints }
-      return { ...state, ...adopted, ...reached, status: 'fresh' }
+    case 'fresh':
+      return adopted()
+    case 'fresh+':
+      return adopted({ askedAt: before.askedAt })
+    case 'fresh later':
+      return adopted({ askedAt: newer.receivedAt + 1_000 })
+    case 'fresh forced':
+      return { ...adopted(), status: 'fetching', reason: 'forced', flight: before.flight + 1, calledAt: now }
+    case 'wait': {
+      const calledAt = ofTab ? Math.max(before.calledAt, ...calls) : before.calledAt
+      return { ...state, ...failure, calledAt, status: 'waiting', retryAt }
     }
-    case 'wait':
-      return { ...state, ...failure, status: 'waiting', error: lost, retryAt }
+    case 'wait again':
+      return { ...call(state.reason), ...failure }
+    case 'anew':
+      return { ...call(state.reason), calls: withThisCall(before) }
     case 'failed':
       return { ...state, ...failure, ...unplanned, status: 'failed', error: refusal }
     case 'offline':
@@ -266,7 +414,7 @@ describe('the table', () => {
     const statuses: Record<Status, 0> = { 'signed-out': 0, fetching: 0, fresh: 0, waiting: 0, failed: 0, closed: 0 }
     const types: Record<Happening['type'], 0> = {
       ...{ 'sign-in': 0, demand: 0, tick: 0, token: 0, failure: 0 },
-      ...{ rejected: 0, accepted: 0, refresh: 0, 'sign-out': 0, close: 0 },
+      ...{ rejected: 0, accepted: 0, refresh: 0, return: 0, 'sign-out': 0, close: 0 },
     }
     expect(new Set(Object.values(states).map(({ status }) => status))).toEqual(new Set(Object.keys(statuses)))
     expect(new Set(Object.values(events).map(({ type }) => type))).toEqual(new Set(Object.keys(types)))

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SessionError } from '../src/errors.js'
-import { type Happening, type MachineState, initialState, transition, wakeAt } from '../src/machine.js'
+import { transition, wakeAt } from '../src/machine.js'
+import { type Happening, type MachineState, initialState } from '../src/state.js'
 import type { Token, User } from '../src/token.js'
 import { ada, adoptionOf, bob, deepFreeze, eventOf, hour, makeToken, minute, stateOf } from './support/states.js'
 import { start } from './support/world.js'
@@ -20,12 +21,16 @@ interface Driver {
   tick(): MachineState
   /** Lets the time pass until the machine wants to look again. */
   wake(): MachineState
-  mint(seconds?: number, user?: User): Token
-  /** Ends the call that is under way. */
+  mint(seconds?: number, user?: User, receivedAt?: number): Token
+  /** Ends the call that is under way, which is when the token's time began; what ended meanwhile is a failure. */
   answer(seconds?: number): MachineState
   fail(error?: SessionError, delay?: number): MachineState
   reject(value?: string): MachineState
   signIn(user?: User): MachineState
+  /** A token that another tab's call brought, which began that long ago. */
+  hear(ago?: number): MachineState
+  /** Another tab's call failed. */
+  hearFailure(error?: SessionError, delay?: number): MachineState
 }
 
 /** A machine with a clock. */
@@ -41,7 +46,7 @@ function createDriver(state: MachineState = initialState): Driver {
       const before = driver.state
       const after = deepFreeze(transition(before, deepFreeze(eventOf(happening, driver.now, page))))
       const ended = before.status === 'fetching' && (after.status !== 'fetching' || after.flight !== before.flight)
-      if (ended && /^(failure|sign-.*)$/.test(happening.type)) driver.wasted.push(before.calledAt)
+      if (ended && /^(failure|return|sign-.*)$/.test(happening.type)) driver.wasted.push(before.calledAt)
       return (driver.state = after)
     },
     pass(ms) {
@@ -53,13 +58,15 @@ function createDriver(state: MachineState = initialState): Driver {
       if (wakeAt(driver.state) < Infinity) driver.now = Math.max(driver.now, wakeAt(driver.state))
       return driver.tick()
     },
-    mint(seconds = 3_600, user = driver.state.user ?? ada) {
-      const receivedAt = driver.now
+    mint(seconds = 3_600, user = driver.state.user ?? ada, receivedAt = driver.now) {
       const value = `token-${++minted}`
       return makeToken(value, { user, receivedAt, expiresAt: receivedAt + seconds * 1_000, generation: minted })
     },
-    answer: (seconds) =>
-      driver.on({ type: 'token', flight: driver.state.flight, adoption: adoptionOf(driver.mint(seconds)) }),
+    answer(seconds) {
+      const { flight, status, user, calledAt } = driver.state
+      const adoption = adoptionOf(driver.mint(seconds, user, status === 'fetching' ? calledAt : driver.now))
+      return adoption.spentAt > driver.now ? driver.on({ type: 'token', flight, adoption }) : driver.fail()
+    },
     fail(error = down, delay = 1_000) {
       const { flight } = driver.state
       return driver.on({ type: 'failure', flight, error, retryAt: driver.now + delay })
@@ -67,6 +74,15 @@ function createDriver(state: MachineState = initialState): Driver {
     reject: (value = driver.state.token?.value ?? '') =>
       driver.on({ type: 'rejected', value, retryAt: driver.now + 500 }),
     signIn: (user = ada) => driver.on({ type: 'sign-in', user }),
+    hear(ago = 0) {
+      const adoption = adoptionOf(driver.mint(3_600, driver.state.user, driver.now - ago))
+      return driver.on({ type: 'token', adoption: { ...adoption, from: 'tab' } })
+    },
+    hearFailure(error = down, delay = 1_000) {
+      const { attempt, calls } = driver.state
+      const failed = { attempt: attempt + 1, calls: [...calls, driver.now].slice(-30) }
+      return driver.on({ type: 'failure', error, retryAt: driver.now + delay, ...failed })
+    },
   }
   return driver
 }
@@ -99,6 +115,16 @@ const steps: Record<string, (driver: Driver, size: number) => MachineState> = {
   rejectOther: (driver) => driver.reject('some other'),
   accept: (driver) => driver.on({ type: 'accepted' }),
   refresh: (driver) => driver.on({ type: 'refresh' }),
+  return: (driver) => driver.on({ type: 'return' }),
+  hear: (driver, size) => driver.hear(size),
+  hearFailure: (driver, size) => driver.hearFailure(down, 500 + size),
+  hearFinal: (driver) => driver.hearFailure(refusal),
+  hearRefusal: (driver, size) =>
+    driver.on({ type: 'rejected', value: `token-${1 + (size % 9)}`, retryAt: driver.now + 500, elsewhere: true }),
+  hearSignOut: (driver, size) => {
+    const { user } = driver.state
+    return driver.on({ type: 'sign-out', user: size % 2 ? { ...ada } : (user ?? ada), elsewhere: true })
+  },
 }
 const rare: typeof steps = { close: (driver) => driver.on({ type: 'close' }) }
 
@@ -129,10 +155,10 @@ function walk(list: Step[], check: (before: MachineState, after: MachineState, d
   }
   return driver
 }
-const always = (names: string[], check: Parameters<typeof walk>[1], numRuns = 500) =>
+const always = (names: string[], check: Parameters<typeof walk>[1], dt = pause) =>
   fc.assert(
-    fc.property(stepsOf(names), (list) => void walk(list, check)),
-    { numRuns, seed: 2 },
+    fc.property(stepsOf(names, dt), (list) => void walk(list, check)),
+    { numRuns: 500, seed: 2 },
   )
 const all = [...Object.keys(steps), 'close']
 
@@ -157,6 +183,27 @@ describe('whatever happens in whatever order', () => {
       expect(spentAt).toBeGreaterThan(now)
       expect(refused).not.toContain(token.value)
       expect(token.user).toEqual(user)
+    })
+  })
+
+  it('a refresh ends with the token of a call that began no earlier, unless a call failed or the user left', () => {
+    const names = ['signIn', 'refresh', 'hear', 'wake', 'answer', 'fail', 'reject', 'return', 'hearFailure', 'signOut']
+    let asked = -Infinity
+    const check: Parameters<typeof walk>[1] = (before, after, { now }, { name }) => {
+      const { status, user, token, askedAt, flight, attempt } = after
+      const failed = attempt > before.attempt || (status === 'failed' && before.status !== 'failed')
+      if (flight === 0 || failed || user !== before.user || status === 'closed') asked = -Infinity
+      if (name === 'refresh' && status !== 'signed-out') asked = now
+      if (status === 'fresh' && askedAt === Infinity) expect(token!.receivedAt).toBeGreaterThanOrEqual(asked)
+    }
+    always(all, check)
+    always(names, check, fc.oneof(fc.constant(0), fc.nat(1_200)))
+  })
+
+  it('a token of another tab is never replaced by an older one of another tab', () => {
+    always(all, (before, { last, user }, _, { name }) => {
+      if (name === 'hear' && before.last && user === before.user)
+        expect(last!.receivedAt).toBeGreaterThanOrEqual(before.last.receivedAt)
     })
   })
 
@@ -210,6 +257,10 @@ describe('the budget (G1)', () => {
       'reject',
       'answer',
       'unsatisfied',
+      'return',
+      'hear',
+      'hearRefusal',
+      'hearSignOut',
     ]
     const most = [...names, ...Array<string>(12).fill('fail'), ...Array<string>(4).fill('wake'), 'failForGood']
     const short = fc.oneof(fc.constant(0), fc.nat(1_500), fc.nat(20_000))
@@ -463,6 +514,195 @@ describe('somebody asks', () => {
     driver.on({ type: 'demand' })
     driver.pass(1_000).on({ type: 'token', adoption: adoptionOf(driver.mint()) })
     expect(driver.pass(30_000).tick()).toMatchObject({ status: 'fresh', flight: 0 })
+  })
+})
+
+describe('another tab', () => {
+  const spent = start + hour
+
+  it('brings the token while a call is under way: that is given up, and a late answer to it changes nothing', () => {
+    const driver = createDriver()
+    driver.signIn()
+    expect(driver.pass(300).hear(100)).toMatchObject({ status: 'fresh', flight: 1, token: { value: 'token-1' } })
+    const { state } = driver
+    expect(driver.answer()).toEqual(state)
+    expect(driver.fail()).toEqual(state)
+  })
+
+  it('brings a token that ends a failed session, a wait and an attempt count', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.fail(refusal)
+    expect(driver.hear()).toMatchObject({ status: 'fresh', error: undefined, attempt: 0, retryAt: Infinity })
+    driver.wake()
+    driver.fail()
+    expect(driver.hear()).toMatchObject({ status: 'fresh', error: undefined, attempt: 0, retryAt: Infinity })
+  })
+
+  it('that brought one in the same second and millisecond is outvoted or not, whichever came first', () => {
+    const ways = ['a', 'b'].map((first) => {
+      const driver = createDriver()
+      driver.signIn()
+      for (const value of [first, first === 'a' ? 'b' : 'a'])
+        driver.on({ type: 'token', adoption: { ...adoptionOf(makeToken(value)), from: 'tab' } })
+      return driver.state.token!.value
+    })
+    expect(ways).toEqual(['b', 'b'])
+  })
+
+  it('passes on a token that was refused here: it is not adopted, though it is the newest', () => {
+    const driver = signedIn()
+    driver.reject()
+    driver.on({ type: 'rejected', value: 'bad', retryAt: driver.now, elsewhere: true })
+    const bad = adoptionOf(makeToken('bad', { receivedAt: driver.now + 5 }))
+    expect(driver.pass(10).on({ type: 'token', adoption: { ...bad, from: 'tab' } })).toMatchObject({
+      status: 'fetching',
+      token: undefined,
+    })
+  })
+
+  it('called within the last second: a refresh asked for now waits until that second is over', () => {
+    const driver = signedIn()
+    driver.pass(minute).hear(300)
+    expect(driver.on({ type: 'refresh' })).toMatchObject({ status: 'fresh', askedAt: driver.now + 700 })
+    expect(driver.wake()).toMatchObject({ status: 'fetching', reason: 'forced' })
+  })
+
+  it('brings a token that is older than a refresh asked for in the moment a call begins: one more call follows', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.on({ type: 'refresh' })
+    const heard = driver.pass(5).hear(minute)
+    expect(heard.status === 'fetching' || heard.askedAt < Infinity).toBe(true)
+  })
+
+  it('has the saved token that is older than a refresh asked for in the moment a call begins: the same', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.on({ type: 'refresh' })
+    const adoption = { ...adoptionOf(makeToken('saved', { receivedAt: start - minute })), from: 'storage' as const }
+    const looked = driver.pass(5).on({ type: 'token', flight: 1, adoption })
+    expect(looked.status === 'fetching' || looked.askedAt < Infinity).toBe(true)
+  })
+
+  it('fails: this one waits until the same moment, makes no call of its own and counts that one', () => {
+    const driver = createDriver()
+    driver.signIn()
+    const calls = [start - 500, start - 200]
+    driver.pass(100).on({ type: 'failure', error: down, retryAt: start + 2_000, attempt: 3, calls })
+    expect(driver.state).toMatchObject({ status: 'waiting', error: down, retryAt: start + 2_000, attempt: 3, calls })
+    driver.wake()
+    expect(driver).toMatchObject({ now: start + 2_000, state: { status: 'fetching' } })
+    expect(driver.fail()).toMatchObject({ attempt: 4, calls: [...calls, start + 2_000] })
+  })
+
+  it('fails, and has failed before: calls that are known already are not counted twice, and thirty are kept', () => {
+    const driver = createDriver(stateOf({ user: ada, status: 'waiting', error: down, retryAt: spent, calls: [1, 3] }))
+    const hear = (calls: number[]) =>
+      driver.on({ type: 'failure', error: down, retryAt: spent, attempt: 2, calls }).calls
+    expect(hear([2, 3])).toEqual([1, 2, 3])
+    const many = Array.from({ length: 40 }, (_, index) => 10 + index)
+    expect(hear(many)).toEqual(many.slice(-30))
+  })
+
+  it('fails ten times in a minute: this one keeps to the budget they share (G1)', () => {
+    const driver = signedIn()
+    const calls = Array.from({ length: 10 }, (_, index) => start + index * 1_000)
+    driver.pass(9_500).on({ type: 'failure', error: down, retryAt: driver.now + 100, attempt: 10, calls })
+    expect(driver.wake()).toMatchObject({ status: 'waiting', retryAt: start + minute, error: down })
+  })
+
+  it('tells a failure that is known: nothing happens, so that nobody says it twice', () => {
+    const driver = createDriver()
+    driver.signIn()
+    const calls = [start - 200]
+    const failure = { type: 'failure', error: down, retryAt: start + 2_000, attempt: 3, calls } as const
+    const heard = driver.on(failure)
+    expect(driver.pass(50).on({ ...failure, error: new SessionError('timeout'), retryAt: start + 9_000 })).toEqual(
+      heard,
+    )
+  })
+
+  it('tells a failure from before one that is known: only its calls are counted', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.pass(5_000).fail()
+    const { state } = driver
+    const late = { type: 'failure', error: refusal, retryAt: start + 90_000, attempt: 9 } as const
+    expect(driver.on({ ...late, calls: [start - 4_000] })).toEqual({ ...state, calls: [start - 4_000, start] })
+  })
+
+  it('fails for the first time: that takes nobody back to the foot of the ladder', () => {
+    const waiting = { status: 'waiting', error: down, attempt: 5, retryAt: start + 16_000, calls: [start] } as const
+    const driver = createDriver(stateOf({ user: ada, ...waiting }))
+    driver.pass(3_000).on({ type: 'failure', error: down, retryAt: start + 4_000, attempt: 1, calls: [start + 2_500] })
+    expect(driver.state).toMatchObject({ status: 'waiting', attempt: 5, retryAt: start + 16_000 })
+  })
+
+  it('fails while a call of this one is really under way: that goes on, and its calls count', () => {
+    const driver = createDriver()
+    driver.signIn()
+    const failure = { type: 'failure', error: refusal, retryAt: start + 9_000, attempt: 4 } as const
+    const { state } = driver
+    expect(driver.pass(100).on({ ...failure, calling: true, calls: [start + 50] })).toEqual({
+      ...state,
+      calls: [start + 50],
+    })
+    expect(driver.answer().status).toBe('fresh')
+  })
+
+  it('fails for good: this one makes no call either, and its token serves on', () => {
+    const driver = signedIn()
+    const heard = driver.pass(100).hearFailure(refusal)
+    expect(heard).toMatchObject({ status: 'failed', error: refusal, token: { value: 'token-1' }, retryAt: Infinity })
+    expect(driver.hearFailure()).toEqual(heard)
+  })
+
+  it('had its token refused: it goes here too, is fetched anew, and is not taken again', () => {
+    const driver = signedIn()
+    const value = driver.state.token!.value
+    const refused = driver.pass(10).on({ type: 'rejected', value, retryAt: driver.now + 500, elsewhere: true })
+    expect(refused).toMatchObject({ status: 'fetching', reason: 'rejected', token: undefined, refused: [value] })
+  })
+
+  it('had a token refused that is not here yet: it is not adopted when it comes', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.on({ type: 'rejected', value: 'token-1', retryAt: driver.now, elsewhere: true })
+    expect(driver.pass(10).hear()).toMatchObject({ status: 'fetching', token: undefined, flight: 1 })
+  })
+
+  it('signs somebody out: only the very sign-in it was meant for', () => {
+    const driver = signedIn()
+    expect(driver.on({ type: 'sign-out', user: { ...ada }, elsewhere: true })).toMatchObject({ status: 'fresh' })
+    expect(driver.on({ type: 'sign-out', user: ada, elsewhere: true })).toMatchObject({ status: 'signed-out' })
+  })
+})
+
+describe('the page was away', () => {
+  it('and the call that was under way is made anew: its answer is ignored, and it counts as one for nothing', () => {
+    const driver = createDriver()
+    driver.signIn()
+    const { flight, calledAt } = driver.state
+    const back = driver.pass(5_000).on({ type: 'return' })
+    expect(back).toMatchObject({ status: 'fetching', flight: 2, reason: 'initial', calledAt: start + 5_000 })
+    expect(back.calls).toEqual([calledAt])
+    expect(driver.on({ type: 'token', flight, adoption: adoptionOf(makeToken('late')) })).toEqual(back)
+    expect(driver.answer().status).toBe('fresh')
+  })
+
+  it('again and again, while calls hang: the budget holds (G1)', () => {
+    const driver = createDriver()
+    driver.signIn()
+    for (let time = 0; time < 100; time++) driver.pass(100).on({ type: 'return' })
+    expect(driver.state).toMatchObject({ status: 'waiting', flight: 10, retryAt: start + minute })
+  })
+
+  it('and nothing was under way: nothing is called, but what is due', () => {
+    const driver = signedIn()
+    const { state } = driver
+    expect(driver.pass(minute).on({ type: 'return' })).toEqual(state)
+    expect(driver.pass(hour).on({ type: 'return' })).toMatchObject({ status: 'fetching', flight: 2, token: undefined })
   })
 })
 

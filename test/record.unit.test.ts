@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { SessionError } from '../src/errors.js'
-import { createShelf } from '../src/record.js'
+import { createShelf, readRecord, writeRecord } from '../src/record.js'
 import { type TokenStorage, memoryStorage } from '../src/storage.js'
 import type { User } from '../src/token.js'
-import { ada, bob, hour, makeToken } from './support/states.js'
+import { ada, bob, hour, makeToken, minute } from './support/states.js'
 import { jwt, piecesOf, shownPieces } from './support/tokens.js'
 import { createWorld, start } from './support/world.js'
 
@@ -46,6 +46,23 @@ describe('a record', () => {
     shelf.save(makeToken(value, { expiresAt: undefined }))
     await world.flush()
     expect((await read())?.expiresIn).toBeUndefined()
+  })
+
+  it('keeps the drawn instant of the refresh, counted from receipt', async () => {
+    const { world, shelf, read } = createScene()
+    shelf.save(token, start + 40 * minute)
+    await world.flush()
+    expect((await read())?.dueIn).toBe(40 * minute)
+    shelf.save(makeToken(value, { expiresAt: undefined }), Infinity)
+    await world.flush()
+    expect((await read())?.dueIn).toBeUndefined()
+  })
+
+  it('says of its user no more than is needed to tell users apart', () => {
+    const user = { id: 'ada', tenant: 'acme', email: 'ada@example.com' }
+    const text = writeRecord(makeToken(value, { user }))
+    expect(text).not.toContain(user.email)
+    expect(readRecord(text, user)?.user).toBe(user)
   })
 
   it('is gone when it was forgotten, and was the user’s alone (F77)', async () => {
@@ -96,6 +113,7 @@ describe('what is found counts as absent', () => {
     ...['undefined', '{', 'null', '[]', '""', '7', '', text.slice(0, -9), text + '}', 'x'.repeat(1_000_000)],
     ...[{ version: 2 }, { version: '1' }, { version: undefined }, { expiresIn: 'soon' }],
     ...[{ receivedAt: '2026' }, { receivedAt: undefined }, { expiresIn: {} }],
+    ...[{ token: 7 }, { token: undefined }, { token: { toString: 'x' } }],
     ...[{ user: bob }, { user: undefined }, { user: null }, { user: { id: 'ada', tenant: 'acme' } }],
   ])('when it is no record of this user and version (F83): %#', async (odd) => {
     const found = typeof odd === 'string' ? odd : JSON.stringify({ ...sound, ...odd })
@@ -103,6 +121,38 @@ describe('what is found counts as absent', () => {
     expect(await read()).toBeUndefined()
     expect(errors).toEqual([])
   })
+})
+
+describe('a record’s text', () => {
+  const text = writeRecord(token, start + minute)
+  const spliced = (more: string) => `${text.slice(0, -1)},${more}}`
+
+  it('may hold 64 kB, and no more', () => {
+    const padded = (length: number) => text + ' '.repeat(length - text.length)
+    expect(readRecord(padded(65_536), ada)?.token).toBe(value)
+    expect(readRecord(padded(65_537), ada)).toBeUndefined()
+  })
+
+  it.each(['"__proto__":{"token":"x"}', '"extra":{"a":[{"__proto__":1}]}', '"extra":{"\\u005f_proto__":{}}'])(
+    'with a key that could reach a prototype is refused (F49): %s',
+    (more) => expect(readRecord(spliced(more), ada)).toBeUndefined(),
+  )
+
+  it.each(['"soon"', 'null', '{}', '1e999'])('with a refresh at %s is read without one', (odd) => {
+    expect(readRecord(spliced(`"dueIn":${odd}`), ada)).toMatchObject({ token: value, dueIn: undefined })
+  })
+
+  it('brings nothing but what a record holds: the clock is not measured anew', () => {
+    const found = readRecord(spliced('"expiresAt":9,"serverTime":9,"user":{"id":"ada","admin":true}'), ada)
+    expect(found && 'serverTime' in found).toBe(false)
+    expect(found && 'expiresAt' in found).toBe(false)
+    expect(found?.user).toBe(ada)
+  })
+
+  it.each([[undefined], [null], [7], [true], [{}], [[]], [Symbol('x')], [{ length: 1 }], [[text]], [() => text]])(
+    'that is no text is no record: %#',
+    (odd) => expect(readRecord(odd, ada)).toBeUndefined(),
+  )
 })
 
 describe('a storage', () => {
@@ -131,26 +181,68 @@ describe('a storage', () => {
     expect(world.timers).toBe(0)
   })
 
+  it('that never answered is not waited for again until it does (F84)', async () => {
+    let answer!: (text: string | null) => void
+    const getItem = vi.fn(() => new Promise<string | null>((resolve) => (answer = resolve)))
+    const { world, read, errors } = createScene({ getItem })
+    const first = read()
+    await world.advance(2_000)
+    expect(await first).toBeUndefined()
+    expect(await read()).toBeUndefined()
+    expect(getItem).toHaveBeenCalledTimes(1)
+    expect(errors.map(({ code }) => code)).toEqual(['storage_failed'])
+    answer(null)
+    await world.flush()
+    const second = read()
+    await world.flush()
+    answer(writeRecord(token))
+    expect((await second)?.token).toBe(value)
+  })
+
   const failing = () => {
     throw new Error(`no room for ${value}`)
   }
   it.each<[string, Partial<TokenStorage>]>([
     ['throws', { getItem: failing, setItem: failing, removeItem: failing }],
     ['rejects', { getItem: async () => failing(), setItem: async () => failing(), removeItem: async () => failing() }],
-  ])(
-    'that %s is reported, once for each call, without the secret, and nothing is thrown (F82, F84)',
-    async (_, more) => {
-      const { world, shelf, read, errors } = createScene(more)
+  ])('that always %s is reported once, without the secret, and nothing is thrown (F81, F82, F84)', async (_, more) => {
+    const { world, shelf, read, errors } = createScene(more)
+    for (let refresh = 0; refresh < 3; refresh++) {
       expect(await read()).toBeUndefined()
       shelf.save(token)
-      await world.flush()
+      await world.advance(2 * minute)
       shelf.forget(ada)
       await shelf.settled()
-      expect(errors.map(({ code }) => code)).toEqual(Array(3).fill('storage_failed'))
-      for (const { message, stack } of errors) expect(shownPieces(message + stack, piecesOf([value]))).toEqual([])
-      expect(world.timers).toBe(0)
-    },
-  )
+    }
+    expect(errors.map(({ code }) => code)).toEqual(['storage_failed'])
+    for (const { message, stack } of errors) expect(shownPieces(message + stack, piecesOf([value]))).toEqual([])
+    expect(world.timers).toBe(0)
+  })
+
+  it('that fails, however differently, is reported at most once a minute (F82)', async () => {
+    let count = 0
+    const { world, shelf, errors } = createScene({ setItem: () => Promise.reject(new Error(`reason ${count++}`)) })
+    for (let second = 0; second < 180; second++) {
+      shelf.save(token)
+      await world.advance(1_000)
+    }
+    expect(count).toBe(180)
+    expect(errors).toHaveLength(3)
+  })
+
+  it('that fails again after it had room is reported again', async () => {
+    let full = true
+    const setItem = () => {
+      if (full) throw new Error('full')
+    }
+    const { world, shelf, errors } = createScene({ setItem })
+    for (const now of [true, true, false, true, true]) {
+      full = now
+      shelf.save(token)
+      await world.advance(2 * minute)
+    }
+    expect(errors).toHaveLength(2)
+  })
 })
 
 describe('writes', () => {
@@ -185,12 +277,11 @@ describe('writes', () => {
 
   it('that fail do not stop the next', async () => {
     const setItem = vi.fn(() => Promise.reject(new Error('full')))
-    const { world, shelf, errors } = createScene({ setItem })
+    const { world, shelf } = createScene({ setItem })
     shelf.save(token)
     shelf.save(token)
     await world.flush()
     expect(setItem).toHaveBeenCalledTimes(2)
-    expect(errors).toHaveLength(2)
   })
 
   it('that hang keep nobody waiting longer than two seconds', async () => {

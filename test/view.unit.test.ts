@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SessionError } from '../src/errors.js'
-import { type MachineState, initialState, transition } from '../src/machine.js'
+import { transition } from '../src/machine.js'
+import { type MachineState, initialState } from '../src/state.js'
 import { viewOf } from '../src/view.js'
 import { ada, adoptionOf, bob, eventOf, makeToken, stateOf } from './support/states.js'
 import { start } from './support/world.js'

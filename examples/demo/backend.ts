@@ -20,6 +20,9 @@ export interface DemoState {
   fault: Fault
   /** Seconds that a token lives; from the next one on. */
   life: number
+  /** Tokens that took another one's place in this run, and the requests they were brought by: one each, in however many tabs. */
+  refreshes: number
+  requests: number
   providers: Record<
     ProviderName,
     {
@@ -33,8 +36,21 @@ export interface DemoState {
   >
 }
 
+/** One request for a token, and from which tab. */
+export interface TokenRequested {
+  at: number
+  provider: ProviderName
+  tab: number
+  /** The number of the token the tab has. */
+  replaces?: number | undefined
+  /** The number of the token it got: each provider's are counted. */
+  number?: number | undefined
+}
+
 export interface Backend {
   readonly url: string
+  /** Every request for a token so far. */
+  readonly requested: readonly TokenRequested[]
   /** Every message so far, and to whom. */
   readonly sent: readonly (Message & { at: number; user: string })[]
   close(): Promise<void>
@@ -74,6 +90,11 @@ export async function createBackend({ world, files, port = 0, life = 60 }: Backe
   const logins = new Map<string, string>()
   const counts = Object.fromEntries(providerNames.map((name) => [name, counter(providers[name].standIn.seen)]))
   const sent: (Message & { at: number; user: string })[] = []
+  const requested: TokenRequested[] = []
+  const minted = Object.fromEntries(providerNames.map((name) => [name, 0])) as Record<ProviderName, number>
+  const replaced = new Set<string>()
+  let requests = 0
+  let tabs = 0
   let fault: Fault = 'none'
 
   const userOf = (c: Context): string | undefined => logins.get(getCookie(c, cookie) ?? '')
@@ -89,6 +110,8 @@ export async function createBackend({ world, files, port = 0, life = 60 }: Backe
       users,
       fault,
       life,
+      refreshes: replaced.size,
+      requests,
       providers: Object.fromEntries(
         providerNames.map((name) => {
           const { settings, standIn } = providers[name]
@@ -110,8 +133,17 @@ export async function createBackend({ world, files, port = 0, life = 60 }: Backe
   const app = new Hono()
 
   app.get('/api/token/:provider', async (c) => {
-    const provider = providers[c.req.param('provider') as ProviderName]
+    const name = c.req.param('provider') as ProviderName
+    const provider = providers[name]
     if (!provider) return c.notFound()
+    const told = (header: string) => Number(c.req.header(header)) || undefined
+    const request: TokenRequested = {
+      at: Date.now(),
+      provider: name,
+      tab: told('x-demo-tab') ?? 0,
+      replaces: told('x-demo-replaces'),
+    }
+    requested.push(request)
     c.header('cache-control', 'no-store')
     if (fault === 'slow') await new Promise((resolve) => setTimeout(resolve, slowness))
     if (fault === 'down') return c.json({ error: 'down for the demo' }, 503)
@@ -119,10 +151,19 @@ export async function createBackend({ world, files, port = 0, life = 60 }: Backe
       return c.html('<!doctype html><title>Welcome</title><p>Please log in to the hotel network.</p>')
     const user = userOf(c)
     if (!user || fault === '401') return c.json({ error: 'nobody is signed in' }, 401)
-    return c.json({ token: await provider.mint(user, life) })
+    const token = await provider.mint(user, life)
+    const { tab, replaces } = request
+    const number = (request.number = ++minted[name])
+    if (replaces !== undefined) {
+      requests++
+      replaced.add(`${name} ${replaces}`)
+    }
+    // What comes beside a token goes with it to the other tabs: each of them knows which request brought it.
+    return c.json({ token, extra: { number, tab } })
   })
 
   app.get('/api/state', (c) => answer(c))
+  app.post('/api/tab', (c) => c.json({ number: ++tabs }))
   app.post('/api/login', async (c) => {
     const wanted = await field(c, 'user')
     const found = users.find(({ id }) => id === wanted)
@@ -175,6 +216,7 @@ export async function createBackend({ world, files, port = 0, life = 60 }: Backe
   })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    requested,
     sent,
     close: () =>
       new Promise((resolve) => {

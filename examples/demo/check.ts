@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import puppeteer, { type Page } from 'puppeteer-core'
 import { createBackend, users } from './backend.js'
 import { buildPage } from './build.js'
+import { checkTabs } from './check-tabs.js'
 import { printReport, type Report } from './report.js'
 import { createWatch, type Watch } from './watch.js'
 import { createWorld, providerNames, type ProviderName } from './world.js'
@@ -118,14 +119,24 @@ export async function runCheck({ port }: { port?: number | undefined } = {}): Pr
   const launched = puppeteer.launch({
     executablePath: chromium,
     headless: true,
+    // Tabs in the background are slowed down as a person's are.
+    ignoreDefaultArgs: [
+      '--disable-background-timer-throttling',
+      '--disable-backgrounding-occluded-windows',
+      '--disable-renderer-backgrounding',
+    ],
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
   })
   let report: Report
   try {
-    const page = await (await launched).newPage()
     const faults: string[] = []
-    page.on('pageerror', (error) => faults.push(wordsOf(error)))
-    await page.goto(backend.url)
+    const open = async () => {
+      const page = await (await launched).newPage()
+      page.on('pageerror', (error) => faults.push(wordsOf(error)))
+      await page.goto(backend.url)
+      return page
+    }
+    const page = await open()
     const watch = createWatch({
       standIns: Object.fromEntries(providerNames.map((name) => [name, world.providers[name].standIn])) as never,
       sent: backend.sent,
@@ -139,6 +150,13 @@ export async function runCheck({ port }: { port?: number | undefined } = {}): Pr
       watch.violate('the check', wordsOf(error))
     }
     report = await watch.finish()
+    await page.close()
+    log('three tabs at once')
+    try {
+      report.tabs = await checkTabs(open, backend, world, users[1].id)
+    } catch (error) {
+      report.violations.push(`tabs: ${wordsOf(error)}`)
+    }
     report.notes.push(...new Set(faults.map((words) => `the page threw: ${words.slice(0, 160)}`)))
   } finally {
     await launched.then((browser) => browser.close()).catch(() => {})

@@ -5,7 +5,8 @@ import { createWorld } from './world.js'
 
 const usage = `npm run demo [-- --port N] [-- --check]
   --port N   where the page is served on 127.0.0.1 (default: 4400, or a free port)
-  --check    runs headless through healthy lifetimes, an outage, a refusal and a switch of users; ends 0 if every inbox held`
+  --check    runs headless through healthy lifetimes, an outage, a refusal, a switch of users
+             and three tabs; ends 0 if every inbox held`
 
 function readOptions() {
   try {

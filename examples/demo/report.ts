@@ -15,8 +15,18 @@ export interface Row {
   wrongUser: number
 }
 
+/** What three tabs together did. */
+export interface TabsRow {
+  refreshes: number
+  /** Requests for these refreshes, by tab. */
+  requests: readonly number[]
+  /** From the sign-out in one tab until no tab had a token, ms. */
+  signedOut: number
+}
+
 export interface Report {
   rows: Row[]
+  tabs?: TabsRow | undefined
   violations: string[]
   /** Worth knowing, and no failure. */
   notes: string[]
@@ -36,7 +46,7 @@ const columns: { title: string; cell: (row: Row) => string }[] = [
 ]
 
 /** Prints the table, then every violation in words. */
-export function printReport({ rows, violations, notes }: Report, seconds: number): void {
+export function printReport({ rows, tabs, violations, notes }: Report, seconds: number): void {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => cell(row)))]
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]!.length)))
   const line = (parts: string[]) =>
@@ -47,11 +57,20 @@ export function printReport({ rows, violations, notes }: Report, seconds: number
   console.log(`\n${line(cells[0]!)}\n${widths.map((width) => '─'.repeat(width)).join('   ')}`)
   for (const row of cells.slice(1)) console.log(line(row))
   console.log('')
+  if (tabs) {
+    const { refreshes, requests, signedOut } = tabs
+    const all = requests.reduce((sum, count) => sum + count, 0)
+    const each = (all / refreshes).toFixed(2)
+    console.log(
+      `${requests.length} tabs: ${refreshes} refreshes, ${all} requests (${requests.join(' + ')}), ${each} each`,
+    )
+    console.log(`${' '.repeat(8)}signed out in all of them after ${signedOut} ms\n`)
+  }
   for (const note of notes) console.log(`note: ${note}`)
   for (const violation of violations) console.log(`✗ ${violation}`)
   console.log(
     violations.length
       ? `\n${violations.length} of the check's conditions did not hold (${seconds} s).`
-      : `✓ Every inbox outlived its tokens, the outage, the refusal and the switch (${seconds} s).`,
+      : `✓ Every inbox outlived its tokens, the outage, the refusal and the switch; the tabs were as one (${seconds} s).`,
   )
 }

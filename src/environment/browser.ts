@@ -1,6 +1,7 @@
 import { createClock } from './clock.js'
 import type { Environment } from './environment.js'
 import { createPage } from './page.js'
+import { createTabs } from './tabs.js'
 
 // Globals are looked up at each call: what replaces them after the import (fake timers, an instrumented fetch) is used.
 
@@ -12,21 +13,20 @@ export const wallClock = (): number => Date.now()
 
 /** The browser's clock, timers and page; on a server the same without a page, and no timer keeps a process alive. */
 export function browserEnvironment(): Environment {
-  return Object.assign(
-    createPage(),
-    createClock({
-      wall: wallClock,
-      monotonic: () => performance.now(),
-      setTimer(run, delay) {
-        const timer = setTimeout(run, delay)
-        ;(timer as { unref?(): void }).unref?.()
-        return timer
-      },
-      clearTimer: (timer) => clearTimeout(timer as number),
-    }),
-    {
-      random: () => Math.random(),
-      server: !('document' in globalThis || 'WorkerGlobalScope' in globalThis),
+  const server = !('document' in globalThis || 'WorkerGlobalScope' in globalThis)
+  const clock = createClock({
+    wall: wallClock,
+    monotonic: () => performance.now(),
+    setTimer(run, delay) {
+      const timer = setTimeout(run, delay)
+      ;(timer as { unref?(): void }).unref?.()
+      return timer
     },
-  )
+    clearTimer: (timer) => clearTimeout(timer as number),
+  })
+  return Object.assign(createPage(), clock, {
+    random: () => Math.random(),
+    server,
+    ...(!server && { tabs: (key: string, lacks: (what: string) => void = () => {}) => createTabs(key, clock, lacks) }),
+  })
 }

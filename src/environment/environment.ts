@@ -15,15 +15,33 @@ export interface Environment {
   readonly visible: boolean
   /** True where no page can come back (a server): then nothing is refreshed or retried unless somebody asks. */
   readonly server?: boolean
-  /** What the tabs of this origin share under `key`; absent: alone. */
-  tabs?(key: string): Tabs
+  /**
+   * What the tabs of this origin share under `key`; absent: alone.
+   * `lacks` is called with the name of each part of the platform that is missing and stood in for.
+   */
+  tabs?(key: string, lacks?: (what: string) => void): Tabs
 }
 
 /** What crosses tabs of one origin. */
 export interface Tabs {
-  /** Runs alone over all tabs; never waits longer than `patience` milliseconds, then runs anyway. */
-  exclusive<T>(run: () => Promise<T>, patience: number): Promise<T>
+  /**
+   * Runs alone over all tabs, and not before everything that earlier runs posted has arrived here. Waits no longer than
+   * `patience` milliseconds for a tab that gives no sign of life, then runs anyway. Aborting `signal` ends the wait: rejects
+   * with its reason.
+   */
+  exclusive<T>(run: () => Promise<T>, patience: number, signal?: AbortSignal): Promise<T>
+  /** To all other tabs. */
   post(message: unknown): void
-  onMessage(run: (message: unknown) => void): Unsubscribe
+  /**
+   * `age`: milliseconds since the message was posted. A string is a note. Without a message: this page was away (in the
+   * back/forward cache, frozen) and may have missed some.
+   */
+  onMessage(run: (message?: unknown, age?: number) => void): Unsubscribe
+  /** Leaves a word for tabs that cannot hear now. They get it when they return. No secrets: it may be written to disk. */
+  note?(text: string): void
+  /** Tells tabs to come whether this one has something to share. */
+  mark?(sharing: boolean): void
+  /** Undefined: no other tab has marked itself. Else what takes the marks back, for when none of them answered. */
+  others?(): (() => void) | undefined
   close(): void
 }

@@ -22,6 +22,8 @@ describe('a corrupt record counts as absent (F83)', () => {
     ],
     ['without its times', (good) => good.replace(/"receivedAt":\d+,/, '')],
     ['with a wrong end', (good) => good.replace(/"expiresIn":\d+/, '"expiresIn":"soon"')],
+    ['with a key for the prototype', (good) => good.replace('{', '{"__proto__":{"token":"x"},')],
+    ['longer than 64 kB', (good) => good + ' '.repeat(65_536)],
     ['with no token in it', (good) => good.replace(/"token":"[^"]+"/, '"token":7')],
   ])('%s', async (_, spoil) => {
     const { storage, items } = openStorage()
@@ -47,15 +49,19 @@ describe('a storage that', () => {
 
   it.each<[string, Partial<TokenStorage>]>([
     ['is full (F82)', { setItem: quota }],
+    ['is blocked (F81)', { getItem: quota, setItem: quota, removeItem: quota }],
     ['rejects what is written (F84)', { setItem: () => Promise.reject(new Error('closed')) }],
     ['cannot be read', { getItem: quota }],
     ['rejects what is read', { getItem: () => Promise.reject(new Error('closed')) }],
   ])('%s costs nobody the token, and is reported', async (_, more) => {
     const { backend, session, world, errors } = await signedIn({ storage: broken(more) })
     expect(await session.getToken()).toBe(backend.minted[0])
-    expect(new Set(errors())).toEqual(new Set(['storage_failed']))
-    await Promise.all([session.refresh(), world.advance(1_000)])
-    expect(await session.getToken()).toBe(backend.minted[1])
+    expect(errors()).toEqual(['storage_failed'])
+    for (let refresh = 1; refresh < 30; refresh++) {
+      await Promise.all([session.refresh(), world.advance(1_000)])
+      expect(await session.getToken()).toBe(backend.minted[refresh])
+    }
+    expect(errors()).toEqual(['storage_failed'])
   })
 
   it('cannot remove does not keep signOut from ending', async () => {
@@ -65,10 +71,16 @@ describe('a storage that', () => {
   })
 
   it('never answers is waited for 2 s at most (F84)', async () => {
-    const { backend, session, world } = await signedIn({ storage: broken({ getItem: () => new Promise(() => {}) }) })
+    const hangs = { getItem: () => new Promise<never>(() => {}) }
+    const { backend, session, world, errors } = await signedIn({ storage: broken(hangs) })
     expect(backend.calls).toEqual([])
     await world.advance(2_000)
     expect(await session.getToken()).toBe(backend.minted[0])
+    await world.advance(1_000)
+    await Promise.all([session.refresh(), world.advance(1)])
+    expect(await session.getToken()).toBe(backend.minted[1])
+    await world.advance(2 * hour)
+    expect(errors()).toEqual(['storage_failed'])
   })
 
   it('never ends a write or a removal holds up nobody', async () => {

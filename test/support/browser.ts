@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import puppeteer, { type Browser } from 'puppeteer-core'
+import puppeteer, { type Browser, type LaunchOptions } from 'puppeteer-core'
 
 export const chromiumPath = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium'
 
@@ -13,23 +13,25 @@ export function hasChromium(): boolean {
 }
 
 /** Headless Chromium whose hidden tabs are throttled as a person's are. */
+export const chromiumOptions: LaunchOptions = {
+  executablePath: chromiumPath,
+  headless: true,
+  ignoreDefaultArgs: [
+    '--disable-background-timer-throttling',
+    '--disable-backgrounding-occluded-windows',
+    '--disable-renderer-backgrounding',
+  ],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+}
+
 export function launchChromium(): Promise<Browser> {
-  return puppeteer.launch({
-    executablePath: chromiumPath,
-    headless: true,
-    ignoreDefaultArgs: [
-      '--disable-background-timer-throttling',
-      '--disable-backgrounding-occluded-windows',
-      '--disable-renderer-backgrounding',
-    ],
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  return puppeteer.launch(chromiumOptions)
 }

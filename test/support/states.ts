@@ -1,4 +1,4 @@
-import { type Adoption, type Happening, type MachineEvent, type MachineState, initialState } from '../../src/machine.js'
+import { type Adoption, type Happening, type MachineEvent, type MachineState, initialState } from '../../src/state.js'
 import { type Token, type User, createToken } from '../../src/token.js'
 import { start } from './world.js'
 

@@ -21,3 +21,13 @@ export const signedIn = async (options: SceneOptions, user: string | { id: strin
   scene.session.signIn(user)
   return flushed(scene)
 }
+
+/** An IndexedDB that does nothing by itself: the test says when a database opens, a request succeeds, a transaction ends. */
+export const slowDatabase = () => {
+  const request = { result: undefined as unknown, onsuccess() {}, onerror() {} }
+  const transaction = { error: null as unknown, oncomplete() {}, onabort() {}, objectStore: () => items }
+  const items = { get: () => request, put: () => request, delete: () => request }
+  const database = { open: true, transaction: () => transaction, close: () => void (database.open = false) }
+  const opening = { ...request, error: null as unknown, result: database }
+  return { factory: { open: () => opening }, opening, request, transaction, database }
+}

@@ -94,7 +94,7 @@ export function createCard(lane: Lane, made: { sdk: string; note?: string }, say
         status = next
       }
       const { current } = lane
-      write(facts.token, current ? `#${current.generation}` : '–')
+      write(facts.token, current ? `#${current.number}` : '–')
       const due = current?.due
       ring.setAttribute(
         'aria-label',

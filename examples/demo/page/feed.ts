@@ -50,7 +50,7 @@ export function createFeed(entries: HTMLElement, filters: HTMLElement, lanes: ()
 
   return {
     add(lane: Lane, entry: TraceEntry) {
-      const { text, tone } = describeEntry(entry)
+      const { text, tone } = describeEntry(entry, lane.bars.at(-1)?.number)
       const row = html(
         'li',
         {

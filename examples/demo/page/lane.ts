@@ -1,11 +1,15 @@
-import type { Session, SessionState, TraceEntry } from 'inbox-session'
+import type { Session, SessionState, Token, TraceEntry } from 'inbox-session'
 import type { ProviderName } from './api.js'
 
 /** One token over time. */
 export interface Bar {
   generation: number
+  /** The same in every tab that has this token. */
+  number: number
   user: string
   from: number
+  /** Since when this tab has it: another tab may have asked for it. */
+  since: number
   /** When it is to be replaced. */
   due?: number | undefined
   /** Its end; Infinity: none. */
@@ -19,8 +23,12 @@ export interface Bar {
 /** One thing that happened, or is planned, at an instant. */
 export interface Mark {
   at: number
-  kind: 'failure' | 'refused' | 'arrived'
+  kind: 'failure' | 'refused' | 'arrived' | 'asked' | 'told'
   text: string
+  /** The failure of another tab's request. */
+  told?: boolean
+  /** The tab whose request brought what was told. */
+  by?: number | undefined
   /** A failure's next attempt. */
   retryAt?: number | undefined
 }
@@ -39,12 +47,23 @@ export interface Lane {
   bars: Bar[]
   marks: Mark[]
   attempts: Attempt[]
+  /** Requests of this tab's, and tokens of other tabs' requests. */
+  asked: number
+  told: number
   readonly state: SessionState
   /** The token in use, if there is one. */
   readonly current: Bar | undefined
   arrived(title: string): void
+  /** This tab sends a request to the backend. */
+  asks(): void
   /** Forgets what ended before that instant. */
   forget(before: number): void
+}
+
+/** What the backend says beside a token. */
+interface Origin {
+  number?: number
+  tab?: number
 }
 
 const finite = (value: unknown): number | undefined =>
@@ -64,6 +83,8 @@ export function createLane(
     bars: [],
     marks: [],
     attempts: [],
+    asked: 0,
+    told: 0,
     get state() {
       return session.state
     },
@@ -76,6 +97,11 @@ export function createLane(
       lane.marks.push({ at: Date.now(), kind: 'arrived', text: title })
       changed()
     },
+    asks() {
+      lane.asked++
+      lane.marks.push({ at: Date.now(), kind: 'asked', text: 'this tab asked the backend' })
+      changed()
+    },
     forget(before) {
       lane.bars = lane.bars.filter((bar, index) => index === lane.bars.length - 1 || bar.to > before)
       lane.marks = lane.marks.filter((mark) => mark.at > before)
@@ -83,15 +109,17 @@ export function createLane(
     },
   }
 
-  const adopt = (generation: number, from: number, to: number | undefined, user: string, due?: number) => {
-    const known = lane.bars.find((bar) => bar.generation === generation)
-    if (known) {
-      known.due = due ?? known.due
-      return
-    }
+  const adopt = (token: Token, at: number, due?: number, from?: unknown) => {
+    const { generation, receivedAt, expiresAt, user, extra } = token
+    const { number = generation, tab } = (extra ?? {}) as Origin
+    if (lane.bars.some((bar) => bar.generation === generation)) return
     const last = lane.bars.at(-1)
-    if (last) last.replaced ??= from
-    lane.bars.push({ generation, from, to: to ?? Infinity, due, user })
+    if (last) last.replaced ??= at
+    const to = expiresAt ?? Infinity
+    lane.bars.push({ generation, number, from: receivedAt, since: at, to, due, user: user.id })
+    if (from !== 'tab') return
+    lane.told++
+    lane.marks.push({ at, kind: 'told', text: `told token ${number}, for which tab ${tab} asked`, by: tab })
   }
   const cut = (at: number, why: 'refused' | 'dropped') => {
     const bar = lane.bars.at(-1)
@@ -107,17 +135,16 @@ export function createLane(
       settle(at)
       lane.attempts.push({ from: at })
     },
-    token: ({ at, generation, receivedAt, expiresAt, dueAt }) => {
+    token: ({ at, generation, dueAt, from }) => {
       settle(at)
-      const id = finite(generation)
       const { state } = session
-      const user = 'user' in state ? state.user.id : ''
-      if (id !== undefined) adopt(id, finite(receivedAt) ?? at, finite(expiresAt), user, finite(dueAt))
+      const token = 'token' in state ? state.token : undefined
+      if (token?.generation === generation) adopt(token!, at, finite(dueAt), from)
     },
-    failure: ({ at, code, status, retryAt }) => {
+    failure: ({ at, code, status, retryAt, from }) => {
       settle(at)
       const text = [code, status].filter(Boolean).join(' ')
-      lane.marks.push({ at, kind: 'failure', text, retryAt: finite(retryAt) })
+      lane.marks.push({ at, kind: 'failure', text, told: from === 'tab', retryAt: finite(retryAt) })
     },
     expired: ({ at, reason }) => {
       if (reason !== 'rejected') return
@@ -139,7 +166,7 @@ export function createLane(
     changed(entry)
   })
   session.on('token', (token) => {
-    adopt(token.generation, token.receivedAt, token.expiresAt, token.user.id)
+    adopt(token, Date.now())
     changed()
   })
   session.on('signed-out', () => {

@@ -2,7 +2,7 @@ import { createSession, fromEndpoint, isSessionError, type TraceEntry } from 'in
 import { api, type DemoState } from './api.js'
 import { createCard } from './card.js'
 import { createAccount, createControls, faultWords, type Actions } from './controls.js'
-import { byId, html, reducedMotion, write } from './dom.js'
+import { byId, reducedMotion, write } from './dom.js'
 import { createFeed } from './feed.js'
 import { courierInbox } from './inboxes/courier.js'
 import { engagespotInbox } from './inboxes/engagespot.js'
@@ -10,10 +10,13 @@ import { notifizzInbox } from './inboxes/notifizz.js'
 import { suprsendInbox } from './inboxes/suprsend.js'
 import { createLane, type Lane } from './lane.js'
 import { createSummary } from './summary.js'
+import { createTabs } from './tabs.js'
 import { createTimeline } from './timeline.js'
+import { createTogether } from './together.js'
 import { duration } from './words.js'
 
 let server: DemoState = await api.state()
+const number = await api.tab()
 
 const spoken: string[] = []
 const announcer = byId('announcer')
@@ -27,13 +30,20 @@ const inboxes = [courierInbox, suprsendInbox, engagespotInbox, notifizzInbox]
 const lanes: Lane[] = []
 const rows = inboxes.map((inbox) => {
   const { provider, label } = inbox
+  const endpoint = fromEndpoint(`/api/token/${provider}`, {
+    // For the demo's counts alone; the sessions need no such thing.
+    headers: () => ({ 'x-demo-tab': `${number}`, 'x-demo-replaces': `${lane.bars.at(-1)?.number ?? ''}` }),
+  })
   const session = createSession({
-    source: fromEndpoint(`/api/token/${provider}`),
+    source(request) {
+      lane.asks()
+      return endpoint(request)
+    },
     name: provider,
     // The default waits up to a minute between two tries, which suits tokens of an hour. These live seconds.
     retry: { minDelay: 1_000, maxDelay: Math.min(10_000, server.life * 350) },
   })
-  const lane = createLane(provider, label, session, (entry) => changed(row, entry))
+  const lane: Lane = createLane(provider, label, session, (entry) => changed(row, entry))
   const card = createCard(lane, inbox, say)
   const row = { inbox, lane, card, session }
   lanes.push(lane)
@@ -41,13 +51,14 @@ const rows = inboxes.map((inbox) => {
 })
 type Row = (typeof rows)[number]
 
-const timeline = createTimeline(byId('plot'), lanes)
+const timeline = createTimeline(byId('plot'), lanes, () => tabs)
 const feed = createFeed(byId('entries'), byId('filters'), () => lanes)
 
 function changed(row: Row, entry?: TraceEntry): void {
   if (entry) feed.add(row.lane, entry)
   row.card.update()
   timeline.invalidate()
+  tabs.share()
   summarise(server)
 }
 
@@ -72,7 +83,7 @@ const signOut = () => Promise.all(rows.map(({ session }) => session.signOut()))
 const summarise = createSummary(rows, signIn)
 
 const actions: Actions = {
-  fault: (fault) => void act(async () => show(await api.fault(fault))),
+  fault: (fault) => void act(async () => (show(await api.fault(fault)), tabs.acted())),
   revoke: () =>
     void act(async () => {
       timeline.moment('tokens refused')
@@ -81,7 +92,7 @@ const actions: Actions = {
   send: () => void act(async () => show(await api.send())),
   refresh: () => rows.forEach(({ session }) => void act(() => session.refresh())),
   life: (seconds) => void act(async () => show(await api.life(seconds))),
-  user: (id) => void act(async () => follow(await api.login(id))),
+  user: (id) => void act(async () => (follow(await api.login(id)), tabs.acted())),
   signOut: () => void act(async () => follow(await api.logout())),
 }
 
@@ -95,6 +106,15 @@ function follow(state: DemoState): void {
   else void act(signOut)
 }
 
+const tabs = createTabs(number, lanes, {
+  changed() {
+    timeline.invalidate()
+    together(tabs.all(), server)
+  },
+  look: () => void look(),
+  forget: () => lanes.forEach((lane) => lane.forget(Date.now() - 4_000 * server.life)),
+})
+const together = createTogether(number, lanes)
 const showControls = createControls(byId('controls'), actions)
 const showAccount = createAccount(byId('account'), server.users, actions)
 
@@ -113,6 +133,7 @@ function show(state: DemoState): void {
   showControls(state)
   showAccount(state)
   for (const { inbox, card } of rows) card.seen(state.providers[inbox.provider])
+  together(tabs.all(), state)
   timeline.setLife(state.life * 1000)
   const life = duration(state.life * 1000)
   write(
@@ -127,15 +148,10 @@ for (const { inbox, lane, card, session } of rows) {
   const { settings } = server.providers[inbox.provider]
   inbox.mount({ root: card.inbox, session, settings, arrived: (title) => lane.arrived(title) })
   card.update()
+  session.on('signed-out', ({ reason }) => {
+    if (reason === 'other-tab' && server.user) void look()
+  })
 }
-byId('legend').append(
-  ...['life|a token', 'due|refresh point', 'margin|margin', 'fail|failure', 'retry|next try', 'message|message'].map(
-    (item) => {
-      const [name = '', words = ''] = item.split('|')
-      return html('li', {}, html('i', { class: `key key-${name}` }), words)
-    },
-  ),
-)
 show(server)
 signIn()
 
@@ -152,14 +168,16 @@ const loop = () => {
 loop()
 
 // What the providers saw, and what another tab of the demo changed.
-const poll = async () => {
+async function look(): Promise<void> {
   const before = acts
-  const state = document.hidden ? undefined : await api.state().catch(() => null)
-  if (state === null) summarise(undefined)
-  else if (state && before === acts) {
-    if (state.user === server.user) show(state)
-    else follow(state)
-  }
+  const state = await api.state().catch(() => null)
+  if (state === null) return summarise(undefined)
+  if (before !== acts) return
+  if (state.user === server.user) show(state)
+  else follow(state)
+}
+const poll = async () => {
+  if (!document.hidden) await look()
   setTimeout(() => void poll(), 700)
 }
 void poll()

@@ -23,14 +23,14 @@ function drawBar(bar: Bar, y: number, scale: Scale): SVGGElement {
   const width = Math.max(2, to - from)
   const ends = bar.to === Infinity ? 'it does not end' : `ends ${clock(bar.to)}`
   const life = bar.to === Infinity ? '' : `, lives ${duration(bar.to - bar.from)}`
-  const group = svg('g', { class: 'bar' }, title(`Token ${bar.generation} of ${bar.user}${life}: ${ends}`))
+  const group = svg('g', { class: 'bar' }, title(`Token ${bar.number} of ${bar.user}${life}: ${ends}`))
   if (planned > to && bar.to !== Infinity)
     group.append(svg('rect', { class: 'bar-lost', x: to, y, width: planned - to, height, rx: 3 }))
   group.append(svg('rect', { class: 'bar-margin', x: from, y, width, height, rx: 3 }))
   const used = Math.max(2, Math.min(due ?? to, to) - from)
   group.append(svg('rect', { class: 'bar-life', x: from, y, width: used, height, rx: 3 }))
   if (used > 30) {
-    const name = used > 74 ? `token ${bar.generation}` : `${bar.generation}`
+    const name = used > 74 ? `token ${bar.number}` : `${bar.number}`
     group.append(svg('text', { class: 'bar-name', x: from + 7, y: y + height / 2 }, name))
   }
   if (due !== undefined && due <= to) {
@@ -78,6 +78,7 @@ export function drawLane(lane: Lane, index: number, scale: Scale, now: number): 
   for (const bar of lane.bars) group.append(drawBar(bar, scale.y(index, bar.generation % 2), scale))
   const failures = lane.marks.filter(({ kind }) => kind === 'failure')
   for (const mark of lane.marks) {
+    if (mark.kind === 'asked' || mark.kind === 'told') continue
     const next = failures.find(
       ({ at }) => at > mark.at && !lane.bars.some((bar) => bar.from > mark.at && bar.from < at),
     )

@@ -1,6 +1,8 @@
 import { html, reducedMotion, svg } from './dom.js'
 import type { Lane } from './lane.js'
 import { drawLane, type Scale } from './shapes.js'
+import { drawTabs, labelTab } from './strands.js'
+import type { Tabs } from './tabs.js'
 import { clock } from './words.js'
 
 /** A stretch of time in which the token endpoint was made to misbehave. */
@@ -25,8 +27,11 @@ export interface Timeline {
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].map((step) => step * 1000)
 const nowAt = 0.68
 
-/** A strip of SVG that is drawn only when something happened and otherwise moved by one transform. */
-export function createTimeline(root: HTMLElement, lanes: readonly Lane[]): Timeline {
+/**
+ * A strip of SVG that is drawn only when something happened and otherwise moved by one transform. It has a lane for each
+ * session while this is the only tab, and else a lane for each tab.
+ */
+export function createTimeline(root: HTMLElement, lanes: readonly Lane[], tabs: () => Tabs): Timeline {
   const strip = svg('svg', { class: 'strip', 'aria-hidden': 'true' })
   const view = html(
     'div',
@@ -36,9 +41,9 @@ export function createTimeline(root: HTMLElement, lanes: readonly Lane[]): Timel
     html('div', { class: 'now' }, html('span', {}, 'now')),
   )
   const labels = html('ul', { class: 'lane-labels' })
-  for (const { provider, label } of lanes) {
-    labels.append(html('li', { class: `provider-${provider}` }, html('span', { class: 'swatch' }), label))
-  }
+  const names = lanes.map(({ provider, label }) =>
+    html('li', { class: `provider-${provider}` }, html('span', { class: 'swatch' }), label),
+  )
   root.append(labels, view)
   view.style.setProperty('--now', String(nowAt))
 
@@ -61,9 +66,13 @@ export function createTimeline(root: HTMLElement, lanes: readonly Lane[]): Timel
     const narrow = width < 520
     const span = life * (narrow ? 2.4 : 3.9)
     const rate = width / span
-    const laneHeight = narrow ? 46 : 50
+    const { number, all } = tabs()
+    const open = all()
+    const shared = open.length > 1
+    const laneHeight = shared ? 70 : narrow ? 46 : 50
     const top = 22
-    const height = top + laneHeight * lanes.length + 22
+    const count = shared ? open.length : lanes.length
+    const height = top + laneHeight * count + 22
     const left = now - span * nowAt
     origin = now
     drawnAt = now
@@ -74,8 +83,8 @@ export function createTimeline(root: HTMLElement, lanes: readonly Lane[]): Timel
     const scale: Scale = {
       x: (at) => Math.round((at - origin) * rate * 10) / 10,
       edge,
-      bar: narrow ? 13 : 14,
-      y: (lane, row) => top + lane * laneHeight + 5 + row * (narrow ? 17 : 18),
+      bar: shared ? 11 : narrow ? 13 : 14,
+      y: (lane, row) => top + lane * laneHeight + 5 + row * (shared ? 15.5 : narrow ? 17 : 18),
     }
     for (const lane of lanes) lane.forget(left - spare)
     moments = moments.filter(({ at }) => at > left - spare)
@@ -102,11 +111,17 @@ export function createTimeline(root: HTMLElement, lanes: readonly Lane[]): Timel
       shapes.push(svg('path', { class: 'tick', d: `M${x} ${top - 4}V${height - 20}` }))
       shapes.push(svg('text', { class: 'tick-label', x, y: height - 6 }, clock(at)))
     }
-    lanes.forEach((_, index) => {
+    for (let index = 0; index < count; index++) {
       const y = top + index * laneHeight - 4
       shapes.push(svg('path', { class: 'rule', d: `M${-width * 1.25} ${y}H${edge}` }))
-    })
-    lanes.forEach((lane, index) => shapes.push(drawLane(lane, index, scale, now)))
+    }
+    if (shared) {
+      shapes.push(...drawTabs(open, number, scale))
+      labels.replaceChildren(...open.map((tab) => labelTab(tab, number)))
+    } else {
+      shapes.push(...lanes.map((lane, index) => drawLane(lane, index, scale, now)))
+      labels.replaceChildren(...names)
+    }
     for (const { at, label } of moments) {
       const x = scale.x(at)
       shapes.push(svg('path', { class: 'moment', d: `M${x} ${top - 4}V${height - 20}` }))

@@ -57,8 +57,8 @@ export function describeState(state: SessionState): { text: string; tone: Tone; 
 
 const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 
-/** A trace entry as a sentence. Types it does not know are shown by their name. */
-export function describeEntry(entry: TraceEntry): { text: string; tone: Tone } {
+/** A trace entry as a sentence; `newest`: the number of the session's newest token. Types it does not know are shown by their name. */
+export function describeEntry(entry: TraceEntry, newest?: number): { text: string; tone: Tone } {
   const { at, type, reason } = entry
   const until = (value: unknown) => {
     const instant = number(value)
@@ -73,19 +73,21 @@ export function describeEntry(entry: TraceEntry): { text: string; tone: Tone } {
       return { text: 'another user: the old token is gone', tone: 'idle' }
     case 'fetch': {
       const attempt = number(entry.attempt) ?? 1
-      return { text: `asks the backend (${reason ?? 'initial'}${attempt > 1 ? `, try ${attempt}` : ''})`, tone: 'busy' }
+      return { text: `wants a token (${reason ?? 'initial'}${attempt > 1 ? `, try ${attempt}` : ''})`, tone: 'busy' }
     }
     case 'token': {
       const life = until(entry.expiresAt)
       const due = until(entry.dueAt)
-      const what = `token ${entry.generation ?? ''}`.trim()
+      const from = entry.from === 'tab' ? ' from another tab' : ''
+      const what = `token ${newest ?? ''}${from}`
       return { text: `${what}, ${life ? `lives ${life}` : 'no end'}${due ? `, refresh in ${due}` : ''}`, tone: 'good' }
     }
     case 'failure': {
       const retry = until(entry.retryAt)
       const cause = causes[String(entry.code)] ?? String(entry.code)
       const status = entry.status ? ` (${entry.status})` : ''
-      return { text: `${cause}${status}${retry ? `, again in ${retry}` : ''}`, tone: 'bad' }
+      const where = entry.from === 'tab' ? 'another tab: ' : ''
+      return { text: `${where}${cause}${status}${retry ? `, again in ${retry}` : ''}`, tone: 'bad' }
     }
     case 'wait':
       return { text: `waits: ${reason ?? causes[String(entry.code)] ?? entry.code}`, tone: 'idle' }
@@ -101,6 +103,8 @@ export function describeEntry(entry: TraceEntry): { text: string; tone: Tone } {
       const fine = entry.ok !== false
       return { text: `adapter ${entry.call ?? ''}${fine ? '' : ' failed'}`, tone: fine ? 'idle' : 'bad' }
     }
+    case 'lacks':
+      return { text: `does without ${String(entry.what)}, which this page may not use`, tone: 'warn' }
     case 'signal':
       return {
         text: `the SDK reports: ${entry.kind ?? reason ?? ''}`,

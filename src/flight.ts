@@ -142,6 +142,9 @@ export function createFlights(
         }).finally(() => waiting--)
         signal.throwIfAborted()
         const adoption = take(answer, expected, since)
+        // Saved before it is announced, where the storage does that at once.
+        await Promise.resolve()
+        signal.throwIfAborted()
         peers.tellToken(adoption.token, adoption.dueAt)
         return adoption
       }

@@ -133,7 +133,10 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const called = flight !== undefined
       const all = called ? calls : merge(state.calls, calls)
       // Told again by another tab, or by one that has not heard of the latest yet.
-      const known = !called && (event.calling || !(Math.max(...calls) > (state.calls.at(-1) ?? -never) + sameCall))
+      // Nor is a final verdict of long ago one for somebody who has just begun anew.
+      const old = !error.retryable && status === 'fetching' && Math.max(...calls) < state.calledAt - forcedGap
+      const known =
+        !called && (event.calling || old || !(Math.max(...calls) > (state.calls.at(-1) ?? -never) + sameCall))
       if (known) return all.length > state.calls.length ? { ...state, calls: all } : state
       if (called ? flight !== state.flight || status !== 'fetching' : status === 'failed') return state
       const next = { ...state, error, attempt, calls: all, refreshAskedAt: -never }

@@ -120,6 +120,9 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
     readNotes(listener)
     listener()
   }
+  const show = (): void => {
+    if (document.visibilityState !== 'hidden') comeBack()
+  }
   // Before the app's own listeners: what they ask is answered by what was learned.
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
     const page: Partial<EventTarget> = globalThis
@@ -128,6 +131,8 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
     page[method]?.('pageshow', comeBack, true)
     document?.[method]?.('freeze', leave, true)
     document?.[method]?.('resume', comeBack, true)
+    // In Firefox and WebKit it comes before pageshow.
+    document?.[method]?.('visibilitychange', show, true)
   }
 
   const webLock = createLock(clock, { isSilent, heardAt: () => answerAt }, held)
@@ -230,7 +235,7 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
     others,
     mark(sharing) {
       marked = sharing
-      mark(sharing)
+      if (!away) mark(sharing)
     },
     close() {
       leave()

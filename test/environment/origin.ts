@@ -23,8 +23,10 @@ export interface FakeOrigin {
   latency: (page: number) => number
   /** A lock that is asked for is granted although it was given up meanwhile. */
   deaf: boolean
-  /** Milliseconds until a lock that is free is granted. */
+  /** Milliseconds until whoever got a lock hears of it. */
   grantedAfter: number
+  /** Milliseconds until a question for a lock is put. */
+  requestedAfter: number
   /** Takes a lock, until what is returned is called. */
   occupy(name: string): () => void
   /** Runs `work` where the window and the document are this page's. */
@@ -33,6 +35,8 @@ export interface FakeOrigin {
 
 export interface FakePage {
   within<T>(work: () => T): T
+  /** What its document says. */
+  visibility: 'visible' | 'hidden'
   fire(type: string): void
   /** Listeners there are, by type. */
   readonly listeners: string[]
@@ -98,13 +102,17 @@ export function createFakeOrigin(): FakeOrigin {
             grantNext(name)
           },
         }
-        queue.push(request)
+        const put = (): void => {
+          queue.push(request)
+          grantNext(name)
+        }
+        if (origin.requestedAfter) setTimeout(put, origin.requestedAfter)
+        else put()
         signal?.addEventListener('abort', () => {
           if (!queue.includes(request) || origin.deaf) return
           queue.splice(queue.indexOf(request), 1)
           reject(signal.reason as Error)
         })
-        grantNext(name)
       })
     },
     query: async () => ({
@@ -153,7 +161,7 @@ export function createFakeOrigin(): FakeOrigin {
 
   const createPage = () => {
     const page = createTarget()
-    const document = createTarget()
+    const document = Object.assign(createTarget(), { visibilityState: 'visible' })
     const made = {
       within<T>(work: () => T): T {
         const { addEventListener, removeEventListener, document: before } = globalThis
@@ -167,6 +175,12 @@ export function createFakeOrigin(): FakeOrigin {
           current = outer
           Object.assign(globalThis, { addEventListener, removeEventListener, document: before })
         }
+      },
+      get visibility() {
+        return document.visibilityState as 'visible'
+      },
+      set visibility(state: 'visible' | 'hidden') {
+        document.visibilityState = state
       },
       fire(type: string, more: object = {}) {
         const target = /freeze|resume|visibility/.test(type) ? document : page
@@ -201,6 +215,7 @@ export function createFakeOrigin(): FakeOrigin {
     latency: () => 0,
     deaf: false,
     grantedAfter: 0,
+    requestedAfter: 0,
     occupy(name) {
       let free = (): void => {}
       void locks.request(name, () => new Promise<void>((end) => (free = end)))

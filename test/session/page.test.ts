@@ -51,7 +51,7 @@ describe('a page', () => {
     const held = listening()
     const open = () => [...held].flatMap(([type, count]) => Array<string>(count).fill(type)).sort()
     const wake = ['focus', 'offline', 'online', 'pageshow', 'resume', 'visibilitychange']
-    const leave = ['freeze', 'pagehide', 'pageshow', 'resume']
+    const leave = ['freeze', 'pagehide', 'pageshow', 'resume', 'visibilitychange']
     const { session } = signedOut()
     session.signIn('ann')
     await session.getToken()

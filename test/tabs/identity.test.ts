@@ -130,6 +130,9 @@ describe('different users in different tabs (F52)', () => {
     scene.broken.delete('G3: a token of somebody else')
     expect(scene.calls).toHaveLength(4)
     expect(new Set(windows.map(({ token }) => token()!.value)).size).toBe(4)
+    void windows[3]!.session.signOut()
+    await scene.advance(1_000)
+    expect(windows.map(({ status }) => status())).toEqual(['fresh', 'fresh', 'fresh', 'signed-out'])
   })
 
   it('a switch of the user in one tab leaves the other tabs with theirs', async () => {
@@ -183,6 +186,21 @@ describe('a token the provider refused in one tab', () => {
     await scene.advance(5_000)
     expect(windows.flatMap(({ of }) => of('token').slice(-1)).map(({ value }) => value)).not.toContain(refused)
     oneToken(windows)
+  })
+
+  it('nor in a tab that hears of the refusal first and of the token later', async () => {
+    const scene = createTabs()
+    const [minting, refusing, late] = scene.openAll(3) as [Window, Window, Window]
+    await scene.advance(20_000)
+    const delays = [2_000]
+    late.tab.latency = () => delays.shift() ?? 5
+    const asked = watch(minting.session.refresh())
+    await scene.advance(100)
+    expect(refusing.token()!.value).toBe(asked.value)
+    const refused = scene.refuse(refusing)
+    await scene.advance(5_000)
+    expect(late.of('token').map(({ value }) => value)).not.toContain(refused)
+    expect(oneToken(scene.windows)).not.toBe(refused)
   })
 
   it('nor by the storage, nor by a tab that opens later', async () => {

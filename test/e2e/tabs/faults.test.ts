@@ -82,7 +82,7 @@ browserTest(
 )
 
 browserTest('ten tabs whose backend is down for a lifetime call like one client, and go on together', async () => {
-  const life = 6
+  const life = 5
   const account = fleet().account({ life })
   const members = await fleet().signedIn(account, 10, { steady: true })
   const old = await renewed(members)
@@ -112,7 +112,7 @@ browserTest('ten tabs whose backend is down for a lifetime call like one client,
 
 browserTest('tabs out of sight, whose timers are slowed down, make one request a refresh as well', async () => {
   const { engine } = fleet()
-  const account = fleet().account({ life: 8 })
+  const account = fleet().account({ life: 6 })
   const members = await fleet().signedIn(account, 10, { steady: true })
   if (engine.can.activate) await fleet().cover()
   else for (const member of members) await member.minimise()
@@ -121,13 +121,13 @@ browserTest('tabs out of sight, whose timers are slowed down, make one request a
   )
   await renewed(members)
   const before = account.calls.length
-  await sleep(16_000)
+  await sleep(12_000)
   const numbers = account.calls.slice(before).map(({ at }) => at)
   const gaps = numbers.slice(1).map((at, index) => at - numbers[index]!)
   const counts = await lacking(members)
   print(`10 hidden tabs: ${numbers.length} refreshes, ${gaps.join(', ')} ms apart, ${JSON.stringify(counts)}`)
   expect(numbers.length).toBeGreaterThanOrEqual(2)
-  for (const gap of gaps) expect(gap).toBeGreaterThan(4_000)
+  for (const gap of gaps) expect(gap).toBeGreaterThan(3_500)
   expect(counts.expired).toBe(0)
   expect(new Set(await numbersOf(members)).size).toBe(1)
 })

@@ -111,6 +111,7 @@ describe('somebody who asked for a refresh', () => {
   it('waits while a call is under way or to come, if there is none but older ones', () => {
     const { fresh, fetching, 'fetching+token': refreshing, 'waiting+token': waiting } = states
     expect(answer(fetching!, refresh)).toBe('wait')
+    expect(answer({ ...fetching!, error: down }, refresh)).toBe('wait')
     expect(answer(refreshing!, refresh)).toBe('wait')
     expect(answer({ ...refreshing!, ...renewed(after - 1) }, refresh)).toBe('wait')
     for (const state of [fresh!, waiting!]) expect(answer({ ...state, askedAt: now + 500 }, refresh)).toBe('wait')

@@ -7,7 +7,8 @@ import { expect, test } from 'vitest'
 const floors = [
   ...['errors', 'token', 'policy'],
   ...['environment/environment', 'within', 'environment/clock', 'environment/page', 'environment/disk'],
-  ...['environment/lock', 'environment/marks', 'environment/tabs', 'environment/browser', 'state', 'machine'],
+  ...['environment/lock', 'environment/marks', 'environment/channel', 'environment/handover', 'environment/tabs'],
+  ...['environment/browser', 'state', 'machine'],
   ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach'],
   ...['queue', 'api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
   ...['adapters/*', 'bridge/protocol', 'bridge/*', 'react', 'vue', 'testing/*', 'script'],

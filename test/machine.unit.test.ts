@@ -672,6 +672,13 @@ describe('another tab', () => {
     expect(driver.pass(10).hear()).toMatchObject({ status: 'fetching', token: undefined, flight: 1 })
   })
 
+  it('had a token refused that a call of this one then brings: it is called for anew, and that call was for nothing', () => {
+    const driver = createDriver()
+    driver.signIn()
+    driver.on({ type: 'rejected', value: 'token-1', retryAt: driver.now, elsewhere: true })
+    expect(driver.pass(100).answer()).toMatchObject({ status: 'fetching', flight: 2, token: undefined, calls: [start] })
+  })
+
   it('signs somebody out: only the very sign-in it was meant for', () => {
     const driver = signedIn()
     expect(driver.on({ type: 'sign-out', user: { ...ada }, elsewhere: true })).toMatchObject({ status: 'fresh' })

@@ -121,6 +121,23 @@ describe('ten tabs while the backend is down (F43)', () => {
     expect(scene.calls.length).toBeLessThanOrEqual(7)
   })
 
+  it('nor does one whose question is answered too late take the others back to the first step', async () => {
+    const scene = createTabs()
+    scene.backend.fail()
+    const old = scene.open()
+    await scene.advance(60_000)
+    old.tab.latency = () => 500
+    const late = scene.open()
+    await scene.advance(900)
+    expect(scene.calls.at(-1)!.tab).not.toBe(old.tab)
+    await Promise.all([late.session.close(), scene.advance(1)])
+    const from = scene.origin.now
+    await scene.advance(5 * minute)
+    const times = scene.calls.map(({ at }) => at).filter((at) => at >= from)
+    expect(times.length).toBeGreaterThan(3)
+    for (const [index, at] of times.slice(1).entries()) expect(at - times[index]!).toBeGreaterThanOrEqual(30_000)
+  })
+
   it('it goes on where the one that called last is closed', async () => {
     const scene = createTabs()
     scene.backend.fail()

@@ -197,9 +197,12 @@ describe('a token the provider refused in one tab', () => {
     const asked = watch(minting.session.refresh())
     await scene.advance(100)
     expect(refusing.token()!.value).toBe(asked.value)
+    scene.backend.fail()
     const refused = scene.refuse(refusing)
     await scene.advance(5_000)
     expect(late.of('token').map(({ value }) => value)).not.toContain(refused)
+    scene.backend.mend()
+    await scene.advance(60_000)
     expect(oneToken(scene.windows)).not.toBe(refused)
   })
 

@@ -141,16 +141,36 @@ describe('messages that are none of ours (F49)', () => {
     expect([one.status(), two.status()]).toEqual(['fresh', 'fresh'])
   })
 
+  it('a failure from the future changes nothing', async () => {
+    const { scene, key, sent, one, two } = await listening()
+    const told = [...sent].reverse().find(({ message }) => JSON.stringify(message).includes('retryAt'))!
+    const { failure } = told.message as { failure: object }
+    const at = scene.origin.now
+    const later = at + 3_600_000
+    const before = [one.happened.length, two.happened.length]
+    scene.origin.forge(key, {
+      ...(told.message as object),
+      at,
+      receivedAt: later,
+      failure: { ...failure, retryAt: later, calls: [later] },
+    })
+    await scene.advance(1_000)
+    expect([one.happened.length, two.happened.length]).toEqual(before)
+  })
+
   it('a failure that asks to wait for a year is waited for no longer than a backend’s', async () => {
     const { scene, key, sent, one, two } = await listening()
     const told = [...sent].reverse().find(({ message }) => JSON.stringify(message).includes('retryAt'))!
     const year = 31_536_000_000
-    const far = JSON.stringify(told.message).replace(/"(retryAt|retryAfter)":\d+/g, `"$1":${scene.origin.now + year}`)
+    const { failure } = told.message as { failure: object }
     scene.backend.fail()
     one.session.refresh().catch(() => {})
     await scene.advance(100)
     expect(one.status()).toBe('waiting')
-    scene.origin.forge(key, JSON.parse(far))
+    await scene.advance(400)
+    const { now } = scene.origin
+    const far = { ...failure, retryAt: now + year, calls: [now] }
+    scene.origin.forge(key, { ...(told.message as object), at: now, receivedAt: now, failure: far })
     await scene.advance(1_000)
     scene.backend.mend()
     await scene.advance(3_600_000)

@@ -47,7 +47,7 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
     away = true
     // What was left a moment ago may not have been heard any more.
     marks.skipNotes(Date.now() - delivery)
-    held.forEach((release) => release())
+    held.forEach((release) => attempt(release))
     channel.shut()
     marks.mark(false)
     stopStorage()

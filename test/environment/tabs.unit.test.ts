@@ -498,6 +498,15 @@ describe('a page that leaves', () => {
     expect(marks()).toEqual([])
   })
 
+  it('that gets a token while it is away is marked when it comes back, not before', () => {
+    const one = open()
+    one.page.fire('pagehide')
+    one.tabs.mark!(true)
+    expect(marks()).toEqual([])
+    one.page.fire('pageshow')
+    expect(marks()).toHaveLength(1)
+  })
+
   it('is not heard while it is away, and hears nothing', async () => {
     const [one, two] = [open(), open()]
     one.page.fire('pagehide')

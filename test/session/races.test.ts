@@ -223,3 +223,26 @@ describe('close leaves no timer (G6)', () => {
     expect(world.timers).toBe(0)
   })
 })
+
+describe('a host that speaks first', () => {
+  it('and signs out its user while another one is about to sign in does not sign out that one', async () => {
+    let push: ((answer: TokenAnswer | null) => void) | undefined
+    const { backend, session, world } = createScene({
+      subscribe: (given) => {
+        push ??= given
+        return () => {}
+      },
+    })
+    backend.hold()
+    session.signIn('ann')
+    await world.flush()
+    // The call is given up because the host brought a token: in the midst of that, bob comes and the host lets ann go.
+    backend.calls[0]!.signal.addEventListener('abort', () => {
+      session.signIn('bob')
+      push!(null)
+    })
+    push!(tokenFor('ann', world.environment.now()))
+    await world.flush()
+    expect(session.state).toMatchObject({ status: 'fetching', user: { id: 'bob' } })
+  })
+})

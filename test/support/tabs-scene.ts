@@ -125,7 +125,8 @@ export function createTabs({
       const call: TabCall = { ...request, at: origin.now, tab, brought: false, budget: `${id} ${turns.get(id) ?? 0}` }
       const others = calls.filter(({ budget }) => budget === call.budget)
       if (!faulty && others.some(alive)) broken.add('G2: two calls at one time')
-      const last = others.filter(({ brought }) => brought).at(-1)
+      const previous = others.at(-1)
+      const last = previous?.brought ? previous : undefined
       // A tab that closed, crashed or is away has taken its token with it.
       if (!faulty && last?.tab.running && !closed.has(last.tab) && ['refresh', 'forced'].includes(call.reason)) {
         const { exp = last.at / 1_000 } = claimsOf(last.token!)
@@ -164,6 +165,12 @@ export function createTabs({
         if (!known.has(nameOf(present))) known.set(nameOf(present), origin.now)
       }
       if (event === 'change' && session.state.status === 'closed') closed.add(tab)
+      // The app tries anew after a final verdict.
+      const { status: was } = (happened.filter((one) => one.event === 'change').at(-2)?.payload ?? {}) as {
+        status?: string
+      }
+      if (event === 'change' && present && was === 'failed')
+        turns.set(nameOf(present), (turns.get(nameOf(present)) ?? 0) + 1)
       if (event !== 'token') return
       const token = payload as Token
       for (const call of calls) call.brought ||= call.token === token.value

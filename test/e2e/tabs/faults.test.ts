@@ -8,7 +8,7 @@ const fleet = useFleet()
 
 // With tokens of some minutes there are many seconds between a refresh and the end of the old token; with tokens of some
 // seconds an early refresh keeps them.
-const early = { steady: true, refreshAt: [0.5, 0.53] } as const
+const early = { steady: true, refreshAt: [0.4, 0.43] } as const
 
 /** Waits until a tab is in the middle of the refresh that is due, and does this to it. */
 async function interrupt(account: Account, members: Member[], run: (member: Member) => unknown) {
@@ -26,7 +26,7 @@ const lacking = async (members: Member[]) => {
   return { samples: sum('samples'), expired: sum('expired'), missing: sum('missing') }
 }
 
-const hanging = 3_000
+const hanging = 5_000
 const hang = (ms: number) =>
   void setTimeout(() => {
     const until = Date.now() + ms
@@ -46,7 +46,7 @@ browserTest.for(['closes', 'crashes', 'hangs'] as const)(
   async (ending, { skip }) => {
     const { can, run } = endings[ending]
     if (!can()) skip(`${fleet().engine.name} has no way to do that`)
-    const account = fleet().account({ life: 8 })
+    const account = fleet().account({ life: 12 })
     const members = await fleet().signedIn(account, 4, early)
     const old = await renewed(members)
     const { others, more, release } = await interrupt(account, members, run)
@@ -64,7 +64,7 @@ browserTest(
   'the tab that refreshes freezes meanwhile: the others go on, and it takes over their token when it thaws',
   async ({ skip }) => {
     if (!fleet().engine.can.freeze) skip(`${fleet().engine.name} has no way to do that`)
-    const account = fleet().account({ life: 8 })
+    const account = fleet().account({ life: 12 })
     const members = await fleet().signedIn(account, 4, early)
     const old = await renewed(members)
     const { victim, others, more, release } = await interrupt(account, members, (member) => member.freeze(true))

@@ -66,7 +66,9 @@ export function listen(user: User, desk: Desk): Listening {
     const failed = status === 'failed'
     // Whoever waited in vain for a busy tab has taken its mark away.
     if (shared) peers.mark(true)
-    if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, dueAt)
+    // Whoever is told of a token that is due must not call before the time of the next try.
+    const callAt = status === 'waiting' ? Math.max(dueAt, retryAt) : dueAt
+    if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, callAt)
     // A final verdict is for those who were there before: who signs in anew tries anew.
     if (failed ? asked : status === 'waiting' && attempt)
       peers.tellFailure({ error: error!, retryAt: failed ? 0 : retryAt, attempt, calls }, last)

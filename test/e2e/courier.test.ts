@@ -36,9 +36,11 @@ type StartOptions = Partial<Parameters<Window['startCourier']>[0]>
 async function open({ onTestFinished }: TestContext, settings: StartOptions & { life?: number; dead?: boolean } = {}) {
   const { life = 60, dead = false, ...start } = settings
   const provider = await createCourierStandIn({ apiKey })
-  const page: Page = await browser.newPage()
+  // Tabs of one browser would share ada's token, which another provider signed.
+  const profile = await browser.createBrowserContext()
+  const page: Page = await profile.newPage()
   onTestFinished(async () => {
-    await page.close()
+    await profile.close()
     await provider.close()
   })
   const mint = (userId: string) => issueCourierToken({ url: provider.url, apiKey, userId, expiresIn: life })

@@ -129,7 +129,7 @@ window.tab = {
     session.on('signed-out', ({ reason }) => note('signed-out', reason))
     session.on('expired', ({ token, reason }) => note('expired', reason, token))
     session.on('error', ({ code }) => note('error', code))
-    session.on('trace', ({ type, reason }) => note('trace', `${type} ${reason ?? ''}`))
+    session.on('trace', ({ type, reason, what = '' }) => note('trace', `${type} ${reason ?? (what as string)}`))
     session.attach({
       name: 'recorder',
       attach: ({ token }) => note('adapter', 'attach', token),

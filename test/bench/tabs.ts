@@ -1,4 +1,4 @@
-// npm run tabs: requests, ended tokens and messages of 1, 10 and 20 tabs in real browsers, as a table in markdown.
+// npm run tabs: requests, expired tokens and messages of 1, 10 and 20 tabs in real browsers, as a table in markdown.
 //   --lifetimes N   so long each row runs; default 14
 //   --life S        seconds that a token lives; default 8
 //   --write         puts the table into the README
@@ -26,6 +26,7 @@ const spaced = (count: number) => String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
 if (values.write && !marked.test(readFileSync(readme, 'utf8')))
   throw new Error('README.md has no place for the table: <!-- tabs --> and <!-- /tabs --> on lines of their own.')
 
+const titles = { chromium: 'Chromium', firefox: 'Firefox', webkit: 'WebKitGTK' }
 const rows: string[][] = []
 const totals: Record<string, Counts[]> = {}
 for (const name of chosenEngines().filter(hasEngine)) {
@@ -33,10 +34,10 @@ for (const name of chosenEngines().filter(hasEngine)) {
     const fleet = await createFleet(name)
     try {
       const counts = await liveThrough(fleet, { tabs, life, lifetimes })
-      console.error(`${fleet.engine.version}, ${inWords(counts)}`)
+      console.error(`${titles[name]}, ${inWords(counts)}`)
       ;(totals[name] ??= []).push(counts)
       rows.push([
-        fleet.engine.version.replace('/', ' '),
+        `${titles[name]} ${/[\d.]+/.exec(fleet.engine.version)![0]}`,
         String(tabs),
         String(counts.first),
         String(counts.refreshes),
@@ -52,7 +53,7 @@ for (const name of chosenEngines().filter(hasEngine)) {
 }
 
 const heads = ['engine', 'tabs', 'first requests', 'refreshes', 'requests per refresh']
-heads.push('samples with an ended token', 'without a token', 'messages per refresh and tab')
+heads.push('samples with an expired token', 'without a token', 'messages per refresh and tab')
 const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]!.length)))
 const line = (cells: string[]) =>
   `| ${cells.map((cell, column) => (column ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(' | ')} |`

@@ -127,7 +127,8 @@ browserTest('tabs out of sight, whose timers are slowed down, make one request a
   const counts = await lacking(members)
   print(`10 hidden tabs: ${numbers.length} refreshes, ${gaps.join(', ')} ms apart, ${JSON.stringify(counts)}`)
   expect(numbers.length).toBeGreaterThanOrEqual(2)
-  for (const gap of gaps) expect(gap).toBeGreaterThan(3_500)
+  // Two requests within half of a period would be for the same refresh.
+  for (const gap of gaps) expect(gap).toBeGreaterThan(2_400)
   expect(counts.expired).toBe(0)
   expect(new Set(await numbersOf(members)).size).toBe(1)
 })

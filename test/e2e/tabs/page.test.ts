@@ -79,19 +79,37 @@ browserTest(
   async () => {
     const account = fleet().account({ life: 4 })
     const members = await fleet().signedIn(account, 1)
-    const old = await renewed(members)
+    await renewed(members)
     const [away] = members
-    const calls = account.calls.length
     await leave(away!)
+    const calls = account.calls.length
     await sleep(4_500)
     expect(account.calls.length).toBe(calls)
     const asked = await comeBack(away!)
-    await shared(members, old, 3_000)
+    await shared(members, calls, 3_000)
     print(`back alone after the end: ${account.calls.length - calls} requests, getToken() at once was ${asked}`)
     expect(asked).toBe('good')
     expect(account.calls.length - calls).toBe(1)
   },
 )
+
+browserTest('a frozen tab learns of a refusal and of a sign-out when it thaws, without a request', async ({ skip }) => {
+  if (!fleet().engine.can.freeze) skip(`${fleet().engine.name} has no way to do that`)
+  const account = fleet().account({ life: 30 })
+  const [frozen, other] = await fleet().signedIn(account, 2)
+  await frozen!.freeze(true)
+  const refused = await other!.eval(() => window.tab.refuse())
+  const number = await shared([other!], refused)
+  const calls = account.calls.length
+  await frozen!.freeze(false)
+  expect(await shared([frozen!, other!], refused, 2_000)).toBe(number)
+  await frozen!.freeze(true)
+  await other!.eval(() => window.tab.session.signOut())
+  await frozen!.freeze(false)
+  await expect.poll(async () => (await frozen!.report()).status, { timeout: 2_000 }).toBe('signed-out')
+  print(`thawed after a refusal and a sign-out: ${account.calls.length - calls} requests`)
+  expect(account.calls.length).toBe(calls)
+})
 
 browserTest(
   'tabs that were offline past the end of their token make one request when the network is back',

@@ -6,7 +6,14 @@ import { expect, test } from 'vitest'
 // From the ground up: a file imports, types too, only from floors below its own.
 const floors = [
   ...['errors', 'token', 'policy'],
-  ...['environment/environment', 'within', 'environment/clock', 'environment/page', 'environment/disk'],
+  ...[
+    'environment/environment',
+    'environment/scope',
+    'within',
+    'environment/clock',
+    'environment/page',
+    'environment/disk',
+  ],
   ...['environment/lock', 'environment/marks', 'environment/channel', 'environment/handover', 'environment/tabs'],
   ...['environment/browser', 'state', 'machine'],
   ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach'],

@@ -1,6 +1,7 @@
 import { createClock } from './clock.js'
 import type { Environment } from './environment.js'
 import { createPage } from './page.js'
+import type { Scope } from './scope.js'
 import { createTabs } from './tabs.js'
 
 // Globals are looked up at each call: what replaces them after the import (fake timers, an instrumented fetch) is used.
@@ -12,21 +13,23 @@ export const globalFetch: typeof fetch = (input, init) => fetch(input, init)
 export const wallClock = (): number => Date.now()
 
 /** The browser's clock, timers and page; on a server the same without a page, and no timer keeps a process alive. */
-export function browserEnvironment(): Environment {
-  const server = !('document' in globalThis || 'WorkerGlobalScope' in globalThis)
+export function browserEnvironment(scope: Scope = globalThis): Environment {
+  const server = !('document' in scope || 'WorkerGlobalScope' in scope)
   const clock = createClock({
-    wall: wallClock,
-    monotonic: () => performance.now(),
+    wall: () => scope.Date.now(),
+    monotonic: () => scope.performance.now(),
     setTimer(run, delay) {
-      const timer = setTimeout(run, delay)
+      const timer = scope.setTimeout(run, delay)
       ;(timer as { unref?(): void }).unref?.()
       return timer
     },
-    clearTimer: (timer) => clearTimeout(timer as number),
+    clearTimer: (timer) => scope.clearTimeout(timer),
   })
-  return Object.assign(createPage(), clock, {
-    random: () => Math.random(),
+  return Object.assign(createPage(scope), clock, {
+    random: () => scope.Math.random(),
     server,
-    ...(!server && { tabs: (key: string, lacks: (what: string) => void = () => {}) => createTabs(key, clock, lacks) }),
+    ...(!server && {
+      tabs: (key: string, lacks: (what: string) => void = () => {}) => createTabs(key, clock, scope, lacks),
+    }),
   })
 }

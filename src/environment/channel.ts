@@ -2,6 +2,7 @@ import { within } from '../within.js'
 import type { Clock } from './clock.js'
 import { type Holder, timeToAnswer } from './lock.js'
 import { attempt } from './marks.js'
+import type { Scope } from './scope.js'
 
 /** What goes over the channel beside the message: its name, and how long it took. */
 interface Envelope {
@@ -40,12 +41,13 @@ export function createChannel(
   key: string,
   self: string,
   clock: Clock,
+  scope: Scope,
   hear: (message: unknown, age: number) => void,
 ): Channel {
   const { now } = clock
   const known = new Set<string>()
   const arrivals = new Set<() => void>()
-  let channel: BroadcastChannel | undefined
+  let channel: InstanceType<NonNullable<Scope['BroadcastChannel']>> | undefined
   let count = 0
   let posted: string | undefined
   let questionAt = -Infinity
@@ -60,7 +62,7 @@ export function createChannel(
   }
   const send = (content: Pick<Envelope, 'message' | 'ping'>): string => {
     const id = `${self}-${++count}`
-    attempt(() => channel?.postMessage({ ...content, id, sentAt: Date.now() } satisfies Envelope))
+    attempt(() => channel?.postMessage({ ...content, id, sentAt: scope.Date.now() } satisfies Envelope))
     return id
   }
   const answer = (): void => {
@@ -74,14 +76,14 @@ export function createChannel(
     } else if (ping === false) answerAt = now()
     else {
       remember(id)
-      if (Object(message) === message) hear(message, Math.max(0, Date.now() - Number(sentAt)) || 0)
+      if (Object(message) === message) hear(message, Math.max(0, scope.Date.now() - Number(sentAt)) || 0)
     }
   }
 
   return {
     isOpen: () => Boolean(channel),
     open() {
-      channel = new BroadcastChannel(key)
+      channel = new scope.BroadcastChannel!(key)
       channel.onmessage = ({ data }) => receive(Object(data) as Partial<Envelope>)
     },
     shut() {

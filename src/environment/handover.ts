@@ -1,5 +1,6 @@
 import { within } from '../within.js'
 import type { Clock } from './clock.js'
+import type { Scope } from './scope.js'
 
 /**
  * How the next holder of a lock learns that there is a message it has to wait for.
@@ -18,11 +19,17 @@ const linger = 300
 const nothing = (): void => {}
 
 /** `held`: all that has to be let go when the page goes away; `isAway`: it has gone. */
-export function createHandover(key: string, clock: Clock, held: Set<() => void>, isAway: () => boolean): Handover {
+export function createHandover(
+  key: string,
+  clock: Clock,
+  scope: Scope,
+  held: Set<() => void>,
+  isAway: () => boolean,
+): Handover {
   const prefix = `${key}#`
   return {
     async expected() {
-      const { held: taken = [] } = await navigator.locks.query()
+      const { held: taken = [] } = await scope.navigator!.locks!.query()
       return taken.flatMap(({ name = '' }) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
     },
     leave: (name) =>
@@ -35,7 +42,7 @@ export function createHandover(key: string, clock: Clock, held: Set<() => void>,
           await within(clock, linger, released, undefined, nothing)
           held.delete(release)
         }
-        navigator.locks.request(prefix + name, stay).catch(() => resolve())
+        scope.navigator!.locks!.request(prefix + name, stay).catch(() => resolve())
       }),
   }
 }

@@ -1,5 +1,6 @@
 import { within } from '../within.js'
 import type { Clock } from './clock.js'
+import type { Scope } from './scope.js'
 
 /** Gives a lock back. */
 export type Release = () => void
@@ -29,7 +30,7 @@ export interface Holder {
  * `held`: all that has to be let go when the page goes away.
  */
 export const createLock =
-  (clock: Clock, { isSilent, heardAt }: Holder, held: Set<() => void>): Acquire =>
+  (clock: Clock, scope: Scope, { isSilent, heardAt }: Holder, held: Set<() => void>): Acquire =>
   async (name, patience, signal) => {
     const since = clock.now()
     const timeLeft = (): number => Math.min(Math.max(since, heardAt()) + patience, since + 3 * patience) - clock.now()
@@ -45,15 +46,15 @@ export const createLock =
           held.add(release)
           resolve(release)
         })
-      navigator.locks
-        .request(name, { signal: attempt.signal }, hold)
+      scope
+        .navigator!.locks!.request(name, { signal: attempt.signal }, hold)
         .catch((error: unknown) => attempt.signal.aborted || reject(error as Error))
     })
     held.add(giveUp)
     let release: Release | undefined
     try {
       // Not all at once: one question is enough for all who wait.
-      for (let limit = firstLook + Math.random() * spread; !release; limit = timeToAnswer) {
+      for (let limit = firstLook + scope.Math.random() * spread; !release; limit = timeToAnswer) {
         const time = Math.min(limit, timeLeft())
         release = await within<Release | undefined>(clock, time, granted, signal, () => undefined)
         if (!release && (timeLeft() <= 0 || isSilent(since))) break
@@ -72,30 +73,30 @@ export const createLock =
  * It ends by itself a little after the longest run, so a page that crashed holds up nobody for long.
  */
 export const createLease =
-  (clock: Clock, owner: string, held: Set<() => void>): Acquire =>
+  (clock: Clock, scope: Scope, owner: string, held: Set<() => void>): Acquire =>
   async (name, patience, signal) => {
     const { now } = clock
     const until = now() + patience
     const longest = patience + 2_000
     const wait = (time: number): Promise<unknown> =>
       within(clock, time, new Promise<void>(nothing), signal, () => undefined)
-    const read = (): [owner?: string, end?: string] => (localStorage.getItem(name) ?? '').split(' ') as []
+    const read = (): [owner?: string, end?: string] => (scope.localStorage!.getItem(name) ?? '').split(' ') as []
     const isMine = (): boolean => read()[0] === owner
     const release = (): void => {
       held.delete(release)
-      if (isMine()) localStorage.removeItem(name)
+      if (isMine()) scope.localStorage!.removeItem(name)
     }
     while (now() < until) {
-      const left = Number(read()[1] ?? 0) - Date.now()
+      const left = Number(read()[1] ?? 0) - scope.Date.now()
       if (left > 0 && left <= longest) {
         await wait(pause)
         continue
       }
       held.add(release)
       try {
-        localStorage.setItem(name, `${owner} ${Date.now() + longest}`)
+        scope.localStorage!.setItem(name, `${owner} ${scope.Date.now() + longest}`)
         // Other processes see it late. Every browser says whether the context is secure; a simulated page has no processes.
-        if ('isSecureContext' in globalThis) await wait(settling)
+        if ('isSecureContext' in scope) await wait(settling)
         if (isMine()) return release
       } catch (error) {
         release()

@@ -1,3 +1,5 @@
+import type { Scope } from './scope.js'
+
 /** What tabs leave for each other in localStorage: no secrets. Where there is none, nothing is left and nothing found. */
 export interface Marks {
   /** What the names of all entries begin with. */
@@ -32,20 +34,20 @@ export const attempt = <T>(work: () => T): T | undefined => {
 }
 
 /** The marks of the tabs that share `key`; `self` tells this one from the others. */
-export function createMarks(key: string, self: string): Marks {
+export function createMarks(key: string, scope: Scope, self: string): Marks {
   const base = `inbox-session:${digest(key)}:`
   const own = `${base}here:${self}`
   const noteBase = `${base}note:`
   const seen = new Map<string, string | null | undefined>()
   const names = (start: string): string[] =>
-    attempt(() => Object.keys(localStorage).filter((name) => name.startsWith(start))) ?? []
-  const read = (name: string): string | null | undefined => attempt(() => localStorage.getItem(name))
-  const drop = (name: string): unknown => attempt(() => localStorage.removeItem(name))
-  const store = (name: string, value: string): unknown => attempt(() => localStorage.setItem(name, value))
+    attempt(() => Object.keys(scope.localStorage!).filter((name) => name.startsWith(start))) ?? []
+  const read = (name: string): string | null | undefined => attempt(() => scope.localStorage!.getItem(name))
+  const drop = (name: string): unknown => attempt(() => scope.localStorage!.removeItem(name))
+  const store = (name: string, value: string): unknown => attempt(() => scope.localStorage!.setItem(name, value))
   return {
     base,
-    usable: Boolean(attempt(() => localStorage)),
-    mark: (present) => void (present ? store(own, String(Date.now())) : drop(own)),
+    usable: Boolean(attempt(() => scope.localStorage)),
+    mark: (present) => void (present ? store(own, String(scope.Date.now())) : drop(own)),
     others() {
       const marks = names(`${base}here:`)
         .filter((name) => name !== own)
@@ -55,7 +57,7 @@ export function createMarks(key: string, self: string): Marks {
       return marks.length ? sweep : undefined
     },
     note(text) {
-      const value = `${self} ${Date.now()}`
+      const value = `${self} ${scope.Date.now()}`
       seen.set(noteBase + text, value)
       store(noteBase + text, value)
     },

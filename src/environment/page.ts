@@ -1,11 +1,11 @@
 import type { Environment } from './environment.js'
+import type { Scope } from './scope.js'
 
 // The first two are events of the document, the others of the window; a worker has the network's alone.
 const wakeEvents = 'visibilitychange resume pageshow focus online offline'
 
 /** Whether the page is seen and the network there, and when that should be looked at again. Inert on a server. */
-export function createPage(): Pick<Environment, 'onWake' | 'online' | 'visible'> {
-  const scope: Partial<Pick<typeof globalThis, 'document' | 'navigator'>> & Partial<EventTarget> = globalThis
+export function createPage(scope: Scope): Pick<Environment, 'onWake' | 'online' | 'visible'> {
   const page = {
     get online() {
       return scope.navigator?.onLine !== false
@@ -19,7 +19,7 @@ export function createPage(): Pick<Environment, 'onWake' | 'online' | 'visible'>
       }
       const each = (method: 'addEventListener' | 'removeEventListener') =>
         wakeEvents.split(' ').forEach((type, index) => {
-          const target: Partial<EventTarget> | undefined = index < 2 ? scope.document : scope
+          const target = index < 2 ? scope.document : scope
           target?.[method]?.(type, wake)
         })
       each('addEventListener')

@@ -5,6 +5,7 @@ import type { Tabs } from './environment.js'
 import { createHandover } from './handover.js'
 import { type Release, createLease, createLock, timeToAnswer } from './lock.js'
 import { attempt, createMarks } from './marks.js'
+import type { Scope } from './scope.js'
 
 const nothing = (): void => {}
 
@@ -12,8 +13,8 @@ const nothing = (): void => {}
  * The tabs of this origin, by Web Locks, a BroadcastChannel and marks in localStorage that hold no secret. While the page is
  * away (in the back/forward cache, frozen) it holds no lock, no channel and no mark.
  */
-export function createTabs(key: string, clock: Clock, say: (what: string) => void): Tabs {
-  const self = Math.random().toString(36).slice(2)
+export function createTabs(key: string, clock: Clock, scope: Scope, say: (what: string) => void): Tabs {
+  const self = scope.Math.random().toString(36).slice(2)
   const held = new Set<() => void>()
   const missed = new Set<string>()
   let listener: (message?: unknown, age?: number) => void = nothing
@@ -23,11 +24,11 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
   let back = nothing
   let stopStorage = nothing
 
-  const marks = createMarks(key, self)
-  const channel = createChannel(key, self, clock, (message, age) => listener(message, age))
-  const handover = createHandover(key, clock, held, () => away)
-  const webLock = createLock(clock, channel, held)
-  const lease = createLease(clock, self, held)
+  const marks = createMarks(key, scope, self)
+  const channel = createChannel(key, self, clock, scope, (message, age) => listener(message, age))
+  const handover = createHandover(key, clock, scope, held, () => away)
+  const webLock = createLock(clock, scope, channel, held)
+  const lease = createLease(clock, scope, self, held)
 
   const lacks = (what: string): void => {
     if (missed.size < missed.add(what).size) say(what)
@@ -39,14 +40,14 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
       channel.open()
     } catch {
       lacks('BroadcastChannel')
-      attempt(() => addEventListener('storage', onStorage))
-      stopStorage = () => attempt(() => removeEventListener('storage', onStorage))
+      attempt(() => scope.addEventListener!('storage', onStorage))
+      stopStorage = () => attempt(() => scope.removeEventListener!('storage', onStorage))
     }
   }
   const leave = (): void => {
     away = true
     // What was left a moment ago may not have been heard any more.
-    marks.skipNotes(Date.now() - delivery)
+    marks.skipNotes(scope.Date.now() - delivery)
     held.forEach((release) => attempt(release))
     channel.shut()
     marks.mark(false)
@@ -63,14 +64,13 @@ export function createTabs(key: string, clock: Clock, say: (what: string) => voi
     listener()
   }
   const show = (): void => {
-    if (document.visibilityState !== 'hidden') comeBack()
+    if (scope.document!.visibilityState !== 'hidden') comeBack()
   }
   // Before the app's own listeners: what they ask is answered by what was learned.
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
-    const page: Partial<EventTarget> = globalThis
-    const document: Partial<EventTarget> | undefined = globalThis.document
-    page[method]?.('pagehide', leave, true)
-    page[method]?.('pageshow', comeBack, true)
+    const { document } = scope
+    scope[method]?.('pagehide', leave, true)
+    scope[method]?.('pageshow', comeBack, true)
     document?.[method]?.('freeze', leave, true)
     document?.[method]?.('resume', comeBack, true)
     // In Firefox and WebKit it comes before pageshow.

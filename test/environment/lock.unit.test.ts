@@ -30,7 +30,7 @@ const expectNothingLeft = () => {
 
 describe('a Web Lock', () => {
   const lockWith = (isSilent: (since: number) => boolean, heardAt = () => -Infinity) =>
-    createLock(origin.clock, { isSilent, heardAt }, held)
+    createLock(origin.clock, globalThis, { isSilent, heardAt }, held)
   /** Somebody who answers every question for so long. */
   const holder = (ms = Infinity) => {
     const asked: number[] = []
@@ -219,7 +219,7 @@ describe('a Web Lock', () => {
 describe('a lease', () => {
   const patience = 10_000
   const longest = 12_000
-  const leaseOf = (owner: string) => createLease(origin.clock, owner, held)
+  const leaseOf = (owner: string) => createLease(origin.clock, globalThis, owner, held)
   const items = () => ({ ...origin.storage }) as Record<string, string>
   const endOf = () => Number(items().lease?.split(' ')[1])
 

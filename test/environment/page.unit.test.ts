@@ -17,7 +17,7 @@ afterEach(() => {
 describe('a wake', () => {
   it.each(['pageshow', 'focus', 'online', 'offline'])('is a %s of the window', (type) => {
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     window.dispatchEvent(new Event(type))
     stop()
     expect(run).toHaveBeenCalledTimes(1)
@@ -25,7 +25,7 @@ describe('a wake', () => {
 
   it('is a resume of the document', () => {
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     document.dispatchEvent(new Event('resume'))
     stop()
     expect(run).toHaveBeenCalledTimes(1)
@@ -33,7 +33,7 @@ describe('a wake', () => {
 
   it('is a page that becomes visible, not one that is hidden', () => {
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     show('hidden')
     document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
     expect(run).not.toHaveBeenCalled()
@@ -45,7 +45,7 @@ describe('a wake', () => {
 
   it('is the network that comes or goes, in a hidden page too', () => {
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     show('hidden')
     window.dispatchEvent(new Event('offline'))
     window.dispatchEvent(new Event('online'))
@@ -55,7 +55,7 @@ describe('a wake', () => {
 
   it('is not a field of the page that is focused', () => {
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     const field = document.body.appendChild(document.createElement('input'))
     field.focus()
     field.remove()
@@ -64,7 +64,7 @@ describe('a wake', () => {
   })
 
   it('reaches each subscriber until it unsubscribes', () => {
-    const page = createPage()
+    const page = createPage(globalThis)
     const [first, second] = [vi.fn(), vi.fn()]
     const stopFirst = page.onWake(first)
     const stopSecond = page.onWake(second)
@@ -97,7 +97,7 @@ describe('the listeners', () => {
 
   it('come with the subscriber and go with it', () => {
     const open = watch()
-    const page = createPage()
+    const page = createPage(globalThis)
     expect(open).toEqual([])
     const stop = page.onWake(() => {})
     expect(open).toHaveLength(6)
@@ -107,8 +107,8 @@ describe('the listeners', () => {
 
   it('leave the page eligible for the back/forward cache: none for unload or beforeunload (F86)', () => {
     const open = watch()
-    createPage().onWake(() => {})()
-    const stop = createPage().onWake(() => {})
+    createPage(globalThis).onWake(() => {})()
+    const stop = createPage(globalThis).onWake(() => {})
     expect(open.join()).not.toMatch(/unload/)
     stop()
   })
@@ -116,7 +116,7 @@ describe('the listeners', () => {
 
 describe('the state of the page', () => {
   it('is read when asked for', () => {
-    const page = createPage()
+    const page = createPage(globalThis)
     expect([page.visible, page.online]).toEqual([true, true])
     show('hidden')
     setOnline(false)
@@ -125,13 +125,13 @@ describe('the state of the page', () => {
 
   it('is online where the browser does not say', () => {
     setOnline(undefined)
-    expect(createPage().online).toBe(true)
+    expect(createPage(globalThis).online).toBe(true)
   })
 
   it('is visible and online where there is no document, and no wake comes', () => {
     for (const name of ['document', 'navigator', 'addEventListener', 'removeEventListener'])
       vi.stubGlobal(name, undefined)
-    const page = createPage()
+    const page = createPage(globalThis)
     expect([page.visible, page.online]).toEqual([true, true])
     page.onWake(() => expect.unreachable())()
   })
@@ -139,7 +139,7 @@ describe('the state of the page', () => {
   it('tells a worker, which has no document, that the network came back', () => {
     vi.stubGlobal('document', undefined)
     const run = vi.fn()
-    const stop = createPage().onWake(run)
+    const stop = createPage(globalThis).onWake(run)
     window.dispatchEvent(new Event('online'))
     stop()
     expect(run).toHaveBeenCalledTimes(1)

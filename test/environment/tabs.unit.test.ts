@@ -36,7 +36,7 @@ const open = (name = key): Opened => {
   const page = origin.page()
   const heard: unknown[][] = []
   const lacks: string[] = []
-  const tabs = page.within(() => createTabs(name, origin.clock, (what) => lacks.push(what)))
+  const tabs = page.within(() => createTabs(name, origin.clock, globalThis, (what) => lacks.push(what)))
   tabs.onMessage((...given) => void heard.push(given))
   return {
     page,

@@ -10,6 +10,7 @@ const entries = {
   suprsend: 'build/adapters/suprsend.js',
   engagespot: 'build/adapters/engagespot.js',
   notifizz: 'build/adapters/notifizz.js',
+  testing: 'build/testing/index.js',
 }
 
 // build/ may still hold what an older src/ had: only declarations with a source are shipped.

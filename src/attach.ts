@@ -75,7 +75,8 @@ const callLimit = 5_000
 /** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
 export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
   const { environment, delay } = desk
-  const { name } = adapter
+  const name = String(adapter.name as unknown)
+  const isPush = Boolean(adapter.update)
   let user: User | undefined
   let token: Token | undefined
   let reason: DetachReason
@@ -121,6 +122,8 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       throw new SessionError('adapter_failed', problem + ' in time')
     }).catch((thrown: unknown) => {
       error = toSessionError(thrown, 'adapter_failed', problem)
+      // A rejection of ours that it passed on says nothing of whose fault it is.
+      if (error.code !== 'adapter_failed') error = new SessionError('adapter_failed', `${problem} (${error.message})`)
     })
     over = true
     // Whoever is let go of in the middle of a call has no fault in how it ends.
@@ -159,7 +162,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     const repeated = again
     again = false
     mine.token = to
-    if (adapter.update)
+    if (isPush)
       return repeated || newer
         ? call(
             'update',

@@ -26,7 +26,9 @@ export interface SessionErrorDetails {
 }
 
 const brand = Symbol.for('inbox-session.error')
-const finalCodes = /^(unauth|subj|rej|signed|user|closed)/
+const finalCodes = /^(unauthorized|subject_mismatch|rejected|signed_out|user_changed|closed)$/
+const otherCodes =
+  /^(source_failed|timeout|offline|invalid_answer|expired_on_arrival|stale_token|storage_failed|adapter_failed)$/
 
 // Whoever threw the original may have quoted a token: only runs that read like words are kept.
 const redact = (text: string): string =>
@@ -47,10 +49,12 @@ export class SessionError extends Error {
   constructor(code: SessionErrorCode, message: string = code, details: SessionErrorDetails = {}) {
     super(redact(message))
     this.name = 'SessionError'
-    this.code = code
-    this.retryable = details.retryable ?? !finalCodes.test(code)
-    if (details.status !== undefined) this.status = details.status
-    if (details.retryAfter! >= 0) this.retryAfter = details.retryAfter!
+    const final = finalCodes.test(code)
+    this.code = final || otherCodes.test(code) ? code : 'source_failed'
+    const { status, retryAfter, retryable } = details
+    this.retryable = typeof retryable === 'boolean' ? retryable : !final
+    if (Number.isFinite(status)) this.status = status!
+    if (Number.isFinite(retryAfter) && retryAfter! >= 0) this.retryAfter = retryAfter!
     Object.defineProperty(this, brand, { value: true })
   }
 }

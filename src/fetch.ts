@@ -65,6 +65,8 @@ export function withToken(session: TokenSupply, options: WithTokenOptions): type
       ...(header.toLowerCase() !== 'authorization' && { redirect: 'error' }),
     } as RequestInit)
     const { signal } = request
+    // What was compared is read once more by `Request`, and may read differently.
+    if (!isListed(request.url)) return fetch(request)
     const spare = init?.body instanceof ReadableStream ? undefined : request.clone()
     const send = (prepared: Request, token: string) => {
       prepared.headers.set(header, `${scheme} ${token}`)

@@ -5,7 +5,16 @@ import { type Policy, refreshDelay, usableTime } from './policy.js'
 import type { Shelf, TokenRecord } from './record.js'
 import type { TokenSource } from './source.js'
 import type { Adoption, Happening, Reason, Setback } from './state.js'
-import { type SubjectReader, type Token, type User, createToken, isSubject, readAnswer } from './token.js'
+import {
+  type SubjectReader,
+  type Token,
+  type User,
+  createToken,
+  isSubject,
+  issuedAt,
+  readAnswer,
+  shortestLifetime,
+} from './token.js'
 import { within } from './within.js'
 
 /** What an answer is compared with. */
@@ -47,7 +56,6 @@ export interface Flights {
   fly(order: Order): Promise<Outcome>
 }
 
-const shortestLifetime = 1_000
 // How far a clock that never runs backwards may be ahead of another one.
 const clockTolerance = 1_000
 
@@ -66,12 +74,13 @@ export function createFlights(
   /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
   const examine = (answer: unknown, since: number, { user, last, refused, reason }: Expectation): Adoption => {
     if (answer === null) throw new UnauthorizedError()
-    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since)
+    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since, now())
     if (!isSubject(user, claims, subject))
       throw new SessionError('subject_mismatch', 'The token is for another user; see the option "subject".')
     const stated = basis !== 'none'
     const same = value === last?.value
-    const older = (claims?.iat as number) < (last?.claims?.iat as number)
+    // A token that has ended blocks no other: its iat may have been wrong.
+    const older = last && !(last.expiresAt! <= now()) && issuedAt({ claims }) < issuedAt(last)
     if (refused.includes(value) || older || (same && stated))
       throw new SessionError('stale_token', 'The source answered an old token.', { retryable: stated })
     const spentAt = since + usableTime(policy, lifetime)
@@ -141,7 +150,8 @@ export function createFlights(
           throw new SessionError('timeout', 'The source did not answer in time.')
         }).finally(() => waiting--)
         signal.throwIfAborted()
-        const adoption = take(answer, expected, since)
+        // A frozen page gets its answer when others have a newer one.
+        const adoption = (now() - since > policy.timeout && (await glance())) || take(answer, expected, since)
         // Saved before it is announced, where the storage does that at once.
         await Promise.resolve()
         signal.throwIfAborted()

@@ -46,10 +46,14 @@ export function listen(user: User, desk: Desk): Listening {
 
   const adopt = (adoption: Adoption | undefined): unknown => adoption && dispatch({ type: 'token', adoption })
   const guarded = <T>(work: () => T): T | undefined => {
-    try {
-      return work()
-    } catch (error) {
+    const report = (error: unknown): void =>
       fail(toSessionError(error, 'source_failed', 'The subscription to the source failed'))
+    try {
+      const result = work()
+      Promise.resolve(result).catch(report)
+      return result
+    } catch (error) {
+      report(error)
     }
   }
 
@@ -83,11 +87,12 @@ export function listen(user: User, desk: Desk): Listening {
         return answer(news.receivedAt)
       case 'token':
         return void adopt(desk.restore(news.record, desk.expected(user, 'refresh'), 'tab'))
-      case 'failure':
-        // Who failed to replace an older token than ours, or before ours came, has not heard yet.
-        return news.receivedAt < (token?.receivedAt ?? 0) || Math.max(...news.setback.calls) < (last?.receivedAt ?? 0)
-          ? undefined
-          : dispatch({ type: 'failure', ...news.setback, calling: desk.waiting() })
+      case 'failure': {
+        const { receivedAt, setback } = news
+        // Who failed to replace an older token than ours, or before ours came, has not heard yet: then only the calls count.
+        const old = receivedAt < (token?.receivedAt ?? 0) || Math.max(...setback.calls) < (last?.receivedAt ?? 0)
+        return dispatch({ type: 'failure', ...setback, calling: old || desk.waiting() })
+      }
       case 'refused': {
         const value = news.value ?? token?.value
         return value ? dispatch({ type: 'rejected', value, retryAt: delay(1), elsewhere: true }) : undefined

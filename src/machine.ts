@@ -43,12 +43,12 @@ const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: 
     ? call(state, now, reason)
     : wait(state, new SessionError('offline', eager ? undefined : 'The page is hidden.'), now)
 
-/** The calls that brought nothing newer, with the one under way if it failed or is given up. */
-export const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
-  status === 'fetching' ? [...calls, calledAt].slice(-30) : calls
-
 const merge = (some: readonly number[], others: readonly number[]): readonly number[] =>
   [...new Set([...some, ...others])].sort((one, other) => one - other).slice(-30)
+
+/** The calls that brought nothing newer, with the one under way if it failed or is given up. */
+export const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
+  status === 'fetching' ? merge(calls, [calledAt]) : calls
 
 const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
   ...state,
@@ -98,7 +98,9 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
     const same = isSameUser(state.user, user)
     if (same && status !== 'failed') return state
     const next = { ...state, ...(same ? { attempt: 0, mints: 0 } : { ...nobody, user, calls: callsOf(state) }) }
-    return adoption?.token.user === next.user ? adopt(next, adoption!) : callUnasked(next, now, true, 'initial')
+    return adoption?.token.user === next.user && !next.refused.includes(adoption!.token.value)
+      ? adopt(next, adoption!)
+      : callUnasked(next, now, true, 'initial')
   }
   if (status === 'signed-out') return state
   switch (event.type) {
@@ -112,7 +114,7 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const called = flight !== undefined
       const late = called
         ? flight !== state.flight || status !== 'fetching'
-        : from === 'tab'
+        : from
           ? !isNewer(token, state.last)
           : receivedAt < (state.token?.receivedAt ?? 0)
       if (late || user !== state.user) return state
@@ -123,10 +125,12 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       // Not a call's: a host said it unasked.
       if (!called && !from) return adopted
       const next = { ...adopted, calledAt: Math.max(state.calledAt, receivedAt) }
-      if (!from) return { ...next, online: true, onlineAnyway: !event.online }
       // Began that call before a refresh was asked for here, another one has to follow.
       const planned = next.askedAt < never ? next.askedAt : now
-      return receivedAt < state.refreshAskedAt ? { ...next, askedAt: Math.max(planned, receivedAt + forcedGap) } : next
+      // An endless token that comes again is as old as it was.
+      const began = from ? receivedAt : next.calledAt
+      const askedAt = began < state.refreshAskedAt ? Math.max(planned, began + forcedGap) : next.askedAt
+      return { ...next, askedAt, ...(!from && { online: true, onlineAnyway: !event.online }) }
     }
     case 'failure': {
       const { error, flight, retryAt, attempt = state.attempt + 1, calls = callsOf(state) } = event

@@ -3,7 +3,7 @@ import { SessionError } from './errors.js'
 import { longestRetryAfter } from './policy.js'
 import { type TokenRecord, keyOf, readRecord, writeRecord } from './record.js'
 import type { Setback } from './state.js'
-import type { Token, User } from './token.js'
+import { type Token, type User, longestToken } from './token.js'
 import { within } from './within.js'
 
 /** What the tabs of one user tell each other. */
@@ -52,20 +52,22 @@ const sameClock = 1_000
 const noted = /^(refused|signed-out)$/
 
 const isText = (value: unknown): value is string => typeof value === 'string'
-const areTimes = (...values: unknown[]): boolean => values.every(Number.isFinite)
+// Sums of these are numbers too.
+const areTimes = (...values: unknown[]): boolean =>
+  values.every((value) => typeof value === 'number' && Math.abs(value) < 2 ** 53)
 
 /** What a message says, in this tab's time; undefined for anything that is not one of ours. */
 function read(message: unknown, now: number, age: number | undefined, user: User): News | undefined {
   if (message === undefined) return { type: 'return' }
   if (isText(message)) return noted.test(message) ? { type: message as 'refused' | 'signed-out' } : undefined
   const { version, type, at, receivedAt = 0, record, value, failure } = Object(message) as Message
-  if (version !== 1 || !areTimes(at, receivedAt)) return
+  if (version !== 1 || !areTimes(at, receivedAt, age ?? 0)) return
   const gap = now - (age ?? NaN) - at
   const by = Math.abs(gap) >= sameClock ? gap : 0
   if (receivedAt + by > now + sameClock) return
   if (type === 'ask') return { type, receivedAt: receivedAt && receivedAt + by }
   if (type === 'signed-out') return { type }
-  if (type === 'refused' && isText(value)) return { type, value }
+  if (type === 'refused' && isText(value) && value.length <= longestToken) return { type, value }
   if (type === 'token') {
     const found = readRecord(record, user)
     return found && { type, record: { ...found, receivedAt: found.receivedAt + by } }
@@ -77,7 +79,7 @@ function read(message: unknown, now: number, age: number | undefined, user: User
     const latest = calls.slice(-30) as number[]
     if (!areTimes(retryAt, attempt, ...latest) || latest.some((time) => time + by > now + sameClock)) return
     const setback = {
-      error: new SessionError(code, text, error),
+      error: new SessionError(code, text.slice(0, longestToken), error),
       retryAt: Math.min(retryAt + by, now + 1.25 * longestRetryAfter),
       attempt,
       calls: latest.map((time) => time + by),
@@ -113,7 +115,7 @@ export function createPeers(
   const receivedAt = (last: Token | undefined): number => last?.receivedAt ?? 0
   const stopListening = quietly(() =>
     tabs?.onMessage((message, age) => {
-      const news = read(message, now(), age, user)
+      const news = quietly(() => read(message, now(), age, user))
       if (!news) return
       if (/^(tok|fail)/.test(news.type)) answered?.()
       hear(news)
@@ -134,11 +136,10 @@ export function createPeers(
       }
     },
     tellToken: (token, dueAt) => quietly(() => post('token', { record: writeRecord(token, dueAt) })),
-    tellFailure: ({ error, ...rest }, last) =>
-      post('failure', {
-        failure: { ...rest, error: Object.assign({ message: error.message }, error) },
-        receivedAt: receivedAt(last),
-      }),
+    tellFailure({ error: { code, message, status, retryAfter, retryable }, ...rest }, last) {
+      const error = { code, message, status, retryAfter, retryable }
+      post('failure', { failure: { ...rest, error }, receivedAt: receivedAt(last) })
+    },
     tellRefusal(value) {
       post('refused', { value })
       quietly(() => tabs?.note?.('refused'))

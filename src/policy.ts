@@ -54,7 +54,14 @@ export function createPolicy({
   retry = {},
 }: PolicyOptions): Policy {
   const [earliest, latest] = Array.isArray(refreshAt) ? (refreshAt as readonly number[]) : []
-  check(earliest! > 0 && latest! >= earliest! && latest! < 1 && refreshAt.every(Number.isFinite), 'refreshAt')
+  check(
+    Array.isArray(refreshAt) &&
+      refreshAt.every(Number.isFinite) &&
+      earliest! > 0 &&
+      latest! >= earliest! &&
+      latest! < 1,
+    'refreshAt',
+  )
   check(typeof minValidity === 'number' && minValidity >= 0, 'minValidity')
   check(typeof fallbackLifetime === 'number' && fallbackLifetime > 0, 'fallbackLifetime')
   check(typeof timeout === 'number' && timeout > 0, 'timeout')
@@ -83,7 +90,7 @@ export function refreshDelay(
 
 /** When a token of that lifetime stops being handed out, ms after receipt. */
 export const usableTime = (policy: Policy, lifetime: number): number =>
-  lifetime - Math.min(policy.minValidity, lifetime / 10)
+  lifetime < Infinity ? lifetime - Math.min(policy.minValidity, lifetime / 10) : lifetime
 
 /** Delay before the next call after `attempt` failures in a row, ms. */
 export function retryDelay({ minDelay, maxDelay }: Policy, attempt: number, random: number, retryAfter = 0): number {

@@ -1,7 +1,7 @@
 import type { Session, SessionOptions } from './api.js'
 import { type DetachReason, createAttachments, isRefusal } from './attach.js'
 import { answerFor, createCallers, satisfies } from './callers.js'
-import { SessionError, toSessionError } from './errors.js'
+import { SessionError } from './errors.js'
 import { createEvents } from './events.js'
 import { explain } from './explain.js'
 import { type Expectation, createFlights } from './flight.js'
@@ -76,7 +76,7 @@ export function createSession(options: SessionOptions): Session {
     try {
       return take(answer, expected(user, 'initial'))
     } catch (error) {
-      const failure = toSessionError(error, 'invalid_answer', 'The answer cannot be read')
+      const failure = error as SessionError
       if (failure.code !== 'stale_token') fail(failure)
     }
   }
@@ -185,6 +185,7 @@ export function createSession(options: SessionOptions): Session {
     },
     report(adapter, signal, given) {
       const { kind } = signal
+      if (!/^(expir(ing|ed)|rejected|session-lost|accepted)$/.test(kind)) return
       const value = ('token' in signal && signal.token) || given.value
       trace({ type: 'signal', adapter, kind })
       if (isRefusal(signal)) invalidate(value)

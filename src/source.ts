@@ -31,7 +31,7 @@ export interface EndpointOptions extends Omit<RequestInit, 'signal' | 'headers' 
   /** The headers, or a function that is asked for them before each call. Default: `Accept: application/json, text/plain`. */
   headers?: HeadersInit | ((request: TokenRequest) => HeadersInit | Promise<HeadersInit>) | undefined
   /** Picks the answer out of an unusual body: the parsed JSON, or the text where it is none. null: nobody is signed in. */
-  read?: ((body: unknown, response: Response) => TokenAnswer | null) | undefined
+  read?: ((body: unknown, response: Response) => TokenAnswer | null | Promise<TokenAnswer | null>) | undefined
   /** Default: the global one. */
   fetch?: typeof fetch | undefined
 }
@@ -43,13 +43,14 @@ const failure = (problem: string, details?: SessionErrorDetails): SessionError =
 
 const readAnswer = (body: unknown): TokenAnswer => {
   const fields = (body ?? {}) as Record<string, unknown>
-  const token =
+  const found =
     typeof body === 'string' ? body : (fields.token ?? fields.jwt ?? fields.userToken ?? fields.access_token)
+  const token = typeof found === 'string' && found.trim()
   // What no header can carry, markup, and JSON that broke off, is no token.
-  if (typeof token !== 'string' || !/^\s*[!#-;=-z|~]+\s*$/.test(token)) throw failure('no token.')
+  if (!token || /[^!#-;=-z|~]/.test(token)) throw failure('no token.')
   // The session reads the rest of any source's answer with care.
   return {
-    token: token.trim(),
+    token,
     expiresIn: fields.expiresIn ?? fields.expires_in,
     expiresAt: fields.expiresAt ?? fields.expires_at,
     extra: fields.extra,
@@ -104,7 +105,7 @@ export function fromEndpoint(
     } catch {
       // The error would quote the body.
     }
-    const answer = read(body, response)
+    const answer = await read(body, response)
     // The header is cut to whole seconds; the server's clock must not be taken for earlier than it is.
     const serverTime = date + 1_000 || undefined
     return typeof answer === 'string' ? { token: answer, serverTime } : answer && { serverTime, ...answer }

@@ -75,7 +75,7 @@ export type Happening =
   | { type: 'return' }
   /** Without `flight`: it came unasked. */
   | { type: 'token'; flight?: number | undefined; adoption: Adoption }
-  /** Without `flight`: a call of another tab. `calling`: this one has a call under way itself, whose answer decides. */
+  /** Without `flight`: a call of another tab. `calling`: this one has a call under way itself, whose answer decides, or a newer token. */
   | ({ type: 'failure'; flight?: number | undefined; calling?: boolean } & Setback)
   | { type: 'rejected'; value: string; retryAt: number; elsewhere?: boolean }
   | { type: 'accepted' }

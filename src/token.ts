@@ -1,5 +1,5 @@
 import { jwtDecode } from 'jwt-decode'
-import { SessionError } from './errors.js'
+import { SessionError, toSessionError } from './errors.js'
 
 /** Whose inbox it is. Another tenant is another user. */
 export interface User {
@@ -59,7 +59,12 @@ export interface Reading {
 }
 
 const earliestIssue = Date.UTC(2001)
-const sendable = /^[!-~]{1,16384}$/
+/** A token that lives shorter is taken for ended, ms. */
+export const shortestLifetime = 1_000
+/** Characters. */
+export const longestToken = 16_384
+// Asks for what must not be there: a match would leave the token in RegExp.$_ for every script.
+const unsendable = /^$|[^!-~]/
 
 /** Numbers and numeric strings; anything else, an empty string and infinities are NaN. */
 const number = (value: unknown): number => {
@@ -71,6 +76,12 @@ const number = (value: unknown): number => {
 const epoch = (value: unknown): number => {
   const time = number(value)
   return time > 1e12 ? (time < 4e12 ? time : NaN) : number(time * 1e3)
+}
+
+/** Epoch ms of a clock; one that has not been set yet is NaN. */
+const clockTime = (value: unknown): number => {
+  const time = epoch(value)
+  return time > earliestIssue ? time : NaN
 }
 
 const readClaims = (value: string): Claims | undefined => {
@@ -85,39 +96,56 @@ const readClaims = (value: string): Claims | undefined => {
 
 type Lifetime = Pick<Reading, 'lifetime' | 'basis' | 'odd'>
 
-const readLifetime = (answer: Exclude<TokenAnswer, string>, claims: Claims = {}, now: number): Lifetime => {
+const readLifetime = (
+  answer: Exclude<TokenAnswer, string>,
+  claims: Claims = {},
+  now: number,
+  arrived: number,
+): Lifetime => {
   const stated = number(number(answer.expiresIn) * 1e3)
-  if (stated === stated) return { lifetime: stated, basis: 'expiresIn' }
   const exp = [answer.expiresAt, claims.exp].find((time) => time !== undefined)
   const end = [answer.expiresAt, claims.exp].map(epoch).find((time) => time === time) ?? NaN
   const odd = exp !== undefined && !(typeof exp === 'number' && exp * 1e3 === end)
+  // Whatever a backend, a proxy or a record says: no token lives longer than from its iat to its exp.
+  const whole = epoch(claims.exp) - clockTime(claims.iat)
+  const most = whole > 0 ? whole : Infinity
+  if (stated === stated) return { lifetime: Math.min(stated, most), basis: 'expiresIn' }
   if (end !== end) return { basis: 'none', odd }
-  const byServer = end - epoch(answer.serverTime)
-  if (byServer === byServer) return { lifetime: byServer, basis: 'server-clock', odd }
+  const byServer = end - clockTime(answer.serverTime)
+  if (byServer === byServer) return { lifetime: Math.min(byServer, most), basis: 'server-clock', odd }
   const left = end - now
-  const issued = epoch(claims.iat)
-  const whole = end - (issued > earliestIssue ? issued : NaN)
   // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
-  return whole < left || (left <= 0 && whole > 0)
+  return whole < left || (whole > 0 && left < shortestLifetime + 1.2 * (arrived - now))
     ? { lifetime: whole, basis: 'exp-iat', odd }
     : { lifetime: left, basis: 'exp', odd }
 }
 
-/** Reads a source's answer received at `now`. Throws `invalid_answer`; the message never quotes the answer. */
-export function readAnswer(answer: unknown, now: number): Reading {
+const read = (answer: unknown, now: number, arrived: number): Reading => {
   const fields = (typeof answer === 'string' ? { token: answer } : (answer ?? {})) as Exclude<TokenAnswer, string>
   const { token, extra } = fields
-  if (typeof token !== 'string' || !sendable.test(token))
+  if (typeof token !== 'string' || token.length > longestToken || unsendable.test(token))
     throw new SessionError('invalid_answer', 'The source answered no usable token.')
   const claims = readClaims(token)
   // Only what nbf has beyond iat is meant: the local clock may be behind the server's.
-  const wait = epoch(claims?.nbf) - Math.max(epoch(claims?.iat), now)
+  const wait = epoch(claims?.nbf) - Math.max(epoch(claims?.iat), clockTime(fields.serverTime) || now)
   if (wait > 0) throw new SessionError('invalid_answer', 'The token is not valid yet (nbf).', { retryAfter: wait })
   return {
     value: token,
     claims,
     extra: Object(extra) === extra ? Object.freeze({ ...extra }) : undefined,
-    ...readLifetime(fields, claims, now),
+    ...readLifetime(fields, claims, now, arrived),
+  }
+}
+
+/**
+ * Reads a source's answer to a call that began at `now` and was answered at `arrived`.
+ * Throws `invalid_answer`; the message never quotes the answer.
+ */
+export function readAnswer(answer: unknown, now: number, arrived: number = now): Reading {
+  try {
+    return read(answer, now, arrived)
+  } catch (error) {
+    throw toSessionError(error, 'invalid_answer', 'The answer cannot be read')
   }
 }
 
@@ -151,14 +179,16 @@ export const isSameUser = (one: User | undefined, other: User | undefined): bool
 /** A Token whose secrets are readable and nowhere visible. */
 export function createToken({ value, extra, ...visible }: Token): Token {
   // A getter that cannot be enumerated also stays folded in a browser's console.
-  const hidden = (secret: unknown): PropertyDescriptor => ({ get: () => secret })
+  const hidden = (secret: unknown): PropertyDescriptor => ({ __proto__: null, get: () => secret }) as PropertyDescriptor
   return Object.freeze(Object.defineProperties(visible as Token, { value: hidden(value), extra: hidden(extra) }))
 }
+
+/** When a token says that it was issued, epoch ms; NaN: it does not say. */
+export const issuedAt = ({ claims }: Pick<Token, 'claims'>): number => epoch(claims?.iat)
 
 /** Whether a token is to be preferred: by its issue, its receipt, its text. The same in every tab, so that they end up with the same one. */
 export const isNewer = (token: Token, other: Token | undefined): boolean => {
   if (!other) return true
-  const issued = ({ claims }: Token): number => (Number.isFinite(claims?.iat) ? (claims!.iat as number) : 0)
-  const later = issued(token) - issued(other) || token.receivedAt - other.receivedAt
+  const later = (issuedAt(token) || 0) - (issuedAt(other) || 0) || token.receivedAt - other.receivedAt
   return later > 0 || (later === 0 && token.value > other.value)
 }

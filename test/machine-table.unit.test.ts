@@ -268,7 +268,7 @@ sign-in, other, token      | fresh           | fresh                | fresh
 demand                     | ·               | ·                    | ·
 demand, unsatisfied        | ·               | forced/·             | ·
 tick                       | ·               | ·                    | ·
-token, right flight        | fresh forced    | ·                    | ·
+token, right flight        | fresh later     | ·                    | ·
 token, other flight        | ·               | ·                    | ·
 token, unasked             | fresh forced    | fresh+               | fresh+
 token, unasked, older      | ·               | ·                    | fresh+

@@ -129,7 +129,8 @@ describe('an answer', () => {
     ...[{}, [], ['token'], { token: null }, { token: 7 }, { token: '' }, { token: ['a'] }, { token: { token: 'a' } }],
     ...[() => 'token', Symbol('token'), new Error('token'), Promise.resolve('token')],
   ])('without a usable token is refused: %o (F65, F73)', (answer) => {
-    expect(refused(answer)).toMatchObject({ code: 'invalid_answer', retryable: true })
+    const message = 'The source answered no usable token.'
+    expect(refused(answer)).toMatchObject({ code: 'invalid_answer', retryable: true, message })
   })
 
   it('of any kind is read or refused by a typed error, never by another one', () => {
@@ -293,6 +294,7 @@ describe('a token that is not valid yet', () => {
   it('by its own claims is refused, with the time to wait (F18)', () => {
     const early = () => readAnswer(jwt({ iat: nowSeconds, nbf: nowSeconds + 30, exp: nowSeconds + 600 }), now)
     expect(early).toThrow(expect.objectContaining({ code: 'invalid_answer', retryAfter: 30_000, retryable: true }))
+    expect(early).toThrow('not valid yet (nbf)')
     const old = jwt({ iat: nowSeconds - 100, nbf: nowSeconds - 70, exp: nowSeconds + 600 })
     expect(readAnswer(old, now).lifetime).toBe(600_000)
   })

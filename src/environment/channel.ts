@@ -10,8 +10,8 @@ interface Envelope {
   /** By the device's clock, which all tabs share. */
   readonly sentAt: number
   readonly message?: unknown
-  /** A question to whoever holds the lock, and the answer. */
-  readonly ping?: boolean | undefined
+  /** True: a question to whoever holds the lock. A name: the answer to the question of that name. */
+  readonly ping?: true | string
 }
 
 /** Messages to and from the other tabs, and what is heard of the one that holds the lock. */
@@ -50,6 +50,7 @@ export function createChannel(
   let channel: InstanceType<NonNullable<Scope['BroadcastChannel']>> | undefined
   let count = 0
   let posted: string | undefined
+  let question = ''
   let questionAt = -Infinity
   let answerAt = -Infinity
   let holding = 0
@@ -67,16 +68,21 @@ export function createChannel(
   }
   const answer = (): void => {
     answerAt = now()
-    send({ ping: false })
+    send({ ping: question })
   }
   const receive = ({ id, sentAt, message, ping }: Partial<Envelope>): void => {
-    if (ping) {
+    if (typeof ping === 'string') {
+      answerAt = now()
+      remember(ping)
+    } else if (ping && typeof id === 'string') {
+      // The answer may have come before the question: they are of different senders.
+      if (known.has(id)) return
+      question = id
       questionAt = now()
       if (holding) answer()
-    } else if (ping === false) answerAt = now()
-    else {
+    } else {
       remember(id)
-      if (Object(message) === message) hear(message, Math.max(0, scope.Date.now() - Number(sentAt)) || 0)
+      if (Object(message) === message) hear(message, attempt(() => Math.max(0, scope.Date.now() - Number(sentAt))) || 0)
     }
   }
 
@@ -120,7 +126,7 @@ export function createChannel(
       if (questionAt >= since && questionAt > answerAt) return time - questionAt >= timeToAnswer
       if (channel && time - answerAt >= timeToAnswer) {
         questionAt = time
-        send({ ping: true })
+        question = send({ ping: true })
       }
       return false
     },

@@ -76,8 +76,11 @@ export const createLease =
   (clock: Clock, scope: Scope, owner: string, held: Set<() => void>): Acquire =>
   async (name, patience, signal) => {
     const { now } = clock
-    const until = now() + patience
     const longest = patience + 2_000
+    // A lease that is seen to last is waited for, anew for each holder, as a lock is.
+    const latest = now() + 3 * longest
+    let until = latest
+    let seen: string | null | undefined
     const wait = (time: number): Promise<unknown> =>
       within(clock, time, new Promise<void>(nothing), signal, () => undefined)
     const read = (): [owner?: string, end?: string] => (scope.localStorage!.getItem(name) ?? '').split(' ') as []
@@ -87,6 +90,9 @@ export const createLease =
       if (isMine()) scope.localStorage!.removeItem(name)
     }
     while (now() < until) {
+      const text = scope.localStorage!.getItem(name)
+      if (text !== seen) until = Math.min(latest, now() + longest + 2 * pause)
+      seen = text
       const left = Number(read()[1] ?? 0) - scope.Date.now()
       if (left > 0 && left <= longest) {
         await wait(pause)

@@ -115,7 +115,7 @@ export function createTabs(key: string, clock: Clock, scope: Scope, say: (what: 
       } finally {
         if (release) channel.hold(false)
         const posted = channel.posted()
-        if (release && posted && posted !== before && inOrder()) void handover.leave(posted).then(release)
+        if (release && posted && posted !== before && inOrder()) void handover.leave(posted).then(release, release)
         else release?.()
       }
     },

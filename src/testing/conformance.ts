@@ -35,16 +35,24 @@ export function fail(message: string): never {
 
 // Long texts may be secrets, and nobody wants to read 64 kB.
 const show = (value: unknown): string => {
-  if (typeof value === 'string') return value.length < 12 ? JSON.stringify(value) : `a text of ${value.length} characters`
+  if (typeof value === 'string')
+    return value.length < 12 ? JSON.stringify(value) : `a text of ${value.length} characters`
   if (Object(value) !== value) return String(value)
   return typeof value === 'function' ? 'a function' : value instanceof Promise ? 'a promise' : 'an object'
+}
+
+const difference = (one: unknown, other: unknown): string => {
+  if (typeof one !== 'string' || typeof other !== 'string') return ''
+  let at = 0
+  while (at < one.length && one[at] === other[at]) at++
+  return `, different from character ${at + 1} on`
 }
 
 /** Fails a rule whose `got` is not the very same as `wanted`. */
 export function expectSame(what: string, got: unknown, wanted: unknown): void {
   if (Object.is(got, wanted)) return
   const [one, other] = [show(got), show(wanted)]
-  fail(`${what}: expected ${other}, got ${one === other ? `another: ${one}` : one}`)
+  fail(`${what}: expected ${other}, got ${one === other ? `another${difference(got, wanted)}` : one}`)
 }
 
 /** Fails a rule whose calls are not these, in this order. Calls are named in words. */

@@ -70,9 +70,9 @@ export function createLocalStorage(device: Device): LocalStorage {
         },
         key: (index) => [...view.items.keys()][index] ?? null,
         getItem: (key) => view.items.get(key) ?? null,
-        setItem(key, value) {
+        setItem(key: unknown, value: unknown) {
           if (full()) throw quotaError()
-          write(key, `${value}`)
+          write(String(key), String(value))
         },
         removeItem: (key) => write(key, null),
         clear: () => [...view.items.keys()].forEach((key) => write(key, null)),

@@ -3,7 +3,10 @@ type Listener = (...details: unknown[]) => void
 /** The parts of the real world, under any runner, where something may come out beside the calls. */
 interface Outside {
   readonly console: Record<string, Listener>
-  readonly process?: { on?(event: string, listener: Listener): unknown; off?(event: string, listener: Listener): unknown }
+  readonly process?: {
+    on?(event: string, listener: Listener): unknown
+    off?(event: string, listener: Listener): unknown
+  }
   readonly addEventListener?: ((event: string, listener: Listener) => void) | undefined
   readonly removeEventListener?: ((event: string, listener: Listener) => void) | undefined
 }
@@ -19,9 +22,9 @@ const textOf = (value: unknown, seen: Set<unknown> = new Set<unknown>()): string
   if (seen.has(value) || seen.size > 10_000) return ''
   seen.add(value)
   try {
-    const inside = value instanceof Map || value instanceof Set ? [...(value as Iterable<unknown>)] : []
-    const error = value instanceof Error ? [value.message, value.stack, value.cause] : []
-    const parts = [...error, ...inside, ...Object.entries(value as object).flat()]
+    const inside = value instanceof Map || value instanceof Set ? Array.from<unknown>(value) : []
+    const error: unknown[] = value instanceof Error ? [value.message, value.stack, value.cause] : []
+    const parts = [...error, ...inside, ...Object.entries(value as Record<string, unknown>).flat()]
     return [String(value), ...parts.map((part) => textOf(part, seen))].join(' ')
   } catch {
     // What cannot be read is not shown either.

@@ -22,6 +22,8 @@ export interface Scene {
   /** Raw tokens, oldest first. */
   readonly minted: string[]
   readonly errors: readonly SessionError[]
+  /** What adapters failed in. */
+  readonly failures: readonly string[]
   /** The token of the snapshot. */
   token(): Token | undefined
   /** Notes what foreign code is still busy with. */
@@ -49,6 +51,7 @@ export function createScene(
   const calls: TokenRequest[] = []
   const minted: string[] = []
   const errors: SessionError[] = []
+  const failures: string[] = []
   const busy = new Set<Promise<unknown>>()
 
   const session = createSession({
@@ -64,7 +67,15 @@ export function createScene(
       return token
     },
   })
-  session.on('error', (error) => void errors.push(error))
+  let failing: string | undefined
+  session.on('trace', ({ type, adapter, call, ok }) => {
+    if (type === 'adapter' && !ok) failing = `The adapter "${String(adapter)}" failed to ${String(call)}`
+  })
+  session.on('error', (error) => {
+    errors.push(error)
+    if (failing) failures.push(error.message.startsWith(failing) ? error.message : `${failing} (${error.message})`)
+    failing = undefined
+  })
 
   const idle = async (): Promise<void> => {
     for (let turn = 0; busy.size && turn < 5; turn++) await browser.advance(0)
@@ -72,6 +83,9 @@ export function createScene(
       await within<unknown>(real, tick, Promise.all(busy), undefined, nothing)
       await browser.advance(tick * pace)
     }
+    if (!busy.size) return
+    busy.clear()
+    fail('A call has not ended.')
   }
 
   const scene: Scene = {
@@ -82,6 +96,7 @@ export function createScene(
     calls,
     minted,
     errors,
+    failures,
     token: () => (session.state as { token?: Token }).token,
     track(result) {
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {

@@ -16,7 +16,7 @@ export interface TabFaults {
   storageDelay: () => number
   /** How often a message arrives: 0 is lost, 2 comes twice. Default 1. */
   copies: () => number
-  /** Milliseconds timers fire too early, or too late. Default 0. */
+  /** Milliseconds timers fire too early, though never before 1 ms has passed, or too late. Default 0. */
   early: () => number
   late: () => number
   /** Timers fire at multiples of it, ms. Default: 1 000 while the tab is hidden, as browsers do, else 0. */
@@ -76,7 +76,7 @@ export function createWindow(parts: WindowParts): WindowControl {
     // As in browsers: what does not fit into 32 bits fires at once.
     const asked = wanted >= 1 && wanted <= longestTimer ? wanted : 1
     const raster = faults.throttle ?? (control.visibility === 'hidden' ? hiddenRaster : 0)
-    const at = device.awake() + Math.max(asked - faults.early(), 0) + faults.late()
+    const at = device.awake() + Math.max(asked - faults.early(), 1) + faults.late()
     return (raster ? Math.ceil(at / raster) * raster : at) - device.awake()
   }
   const lockManager = {

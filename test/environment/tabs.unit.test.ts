@@ -345,8 +345,8 @@ describe('a message', () => {
     ['a name without end', { id: 'x'.repeat(1e6), sentAt: start }],
     ['a text for a message', { id: 'a-1', sentAt: start, message: 'refused' }],
     ['null for a message', { id: 'a-1', sentAt: start, message: null }],
-    ['a question of another kind', { id: 'a-1', ping: 'yes', message: { type: 'token' } }],
-    ['an answer with a message', { id: 'a-1', ping: false, message: { type: 'token' } }],
+    ['a question of another kind', { id: 'a-1', ping: 1, message: { type: 'token' } }],
+    ['an answer with a message', { id: 'a-1', ping: 'b-1', message: { type: 'token' } }],
   ])('that is %s is ignored', async (_, data) => {
     const one = open()
     const forger = new BroadcastChannel(key)

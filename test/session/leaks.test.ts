@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createSession } from 'inbox-session'
+import { createTestBrowser, createTestToken } from 'inbox-session/testing'
 import { expect, test } from 'vitest'
 import { createScene, watch } from '../support/scene.js'
 import { createBackend } from '../support/source.js'
@@ -10,7 +11,7 @@ const hour = 3_600_000
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
-const heapOf = async (world: World) => {
+const heapOf = async (world: Pick<World, 'flush'>) => {
   for (let time = 0; time < 3; time++) {
     await world.flush()
     collect()
@@ -36,6 +37,37 @@ test('a thousand sessions that were opened, used and closed leave nothing behind
   for (let time = 0; time < 1_000; time++) await round()
   expect((await heapOf(world)) - before).toBeLessThan(1_000_000)
 }, 30_000)
+
+test('a thousand tabs in which a session was used and closed leave no timer, listener, channel, lock or memory (F91)', async () => {
+  const browser = createTestBrowser()
+  const tab = browser.tab()
+  browser.tab()
+  const round = async () => {
+    const session = createSession({ source: () => createTestToken(), storage: browser.storage, environment: tab })
+    session.on('token', () => {})
+    session.subscribe(() => {})
+    session.attach({ name: 'sdk', attach() {}, update() {} })
+    session.signIn('ann')
+    await browser.advance(1)
+    expect(session.state.status).toBe('fresh')
+    await session.signOut()
+    session.signIn('ann')
+    const closed = session.close()
+    await browser.advance(1_000)
+    await closed
+    expect(tab.leftovers).toEqual({ timers: 0, listeners: 0, channels: 0, locks: 0 })
+    expect([...browser.locks.held, ...browser.locks.pending, ...browser.channels]).toEqual([])
+  }
+  const world = { flush: () => browser.advance(0) }
+  for (let time = 0; time < 200; time++) await round()
+  // What the simulated browser keeps for the test's eyes is not the session's.
+  const spare = (): void => void (browser.messages as unknown[]).splice(0)
+  spare()
+  const before = await heapOf(world)
+  for (let time = 0; time < 1_000; time++) await round()
+  spare()
+  expect((await heapOf(world)) - before).toBeLessThan(1_000_000)
+}, 60_000)
 
 test('callers who were answered, and listeners who left, are forgotten', async () => {
   const { session, world } = createScene()

@@ -75,7 +75,8 @@ const callLimit = 5_000
 /** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
 export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
   const { environment, delay } = desk
-  const name = String(adapter.name as unknown)
+  const { name: given }: { readonly name: unknown } = adapter
+  const name = String(given)
   const isPush = Boolean(adapter.update)
   let user: User | undefined
   let token: Token | undefined

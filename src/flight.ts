@@ -33,8 +33,8 @@ export interface Order {
   /** Aborted when nobody wants the answer any more, and at the time limit. */
   readonly controller: AbortController
   readonly peers: Peers
-  /** What follows from a failure. */
-  judge(error: SessionError): Required<Setback>
+  /** What follows from a failure; `calledAt`: when the source was called, if it was. */
+  judge(error: SessionError, calledAt?: number): Required<Setback>
 }
 
 /** What came of it. */
@@ -58,6 +58,7 @@ export interface Flights {
 
 // How far a clock that never runs backwards may be ahead of another one.
 const clockTolerance = 1_000
+const minute = 60_000
 
 export function createFlights(
   environment: Environment,
@@ -79,8 +80,12 @@ export function createFlights(
       throw new SessionError('subject_mismatch', 'The token is for another user; see the option "subject".')
     const stated = basis !== 'none'
     const same = value === last?.value
-    // A token that has ended blocks no other: its iat may have been wrong.
-    const older = last && !(last.expiresAt! <= now()) && issuedAt({ claims }) < issuedAt(last)
+    // A token that has ended or was refused blocks no other: its iat may have been wrong.
+    const blocks = last && !(last.expiresAt! <= now()) && !refused.includes(last.value)
+    const issued = issuedAt({ claims, receivedAt: since })
+    // Nor does one from the future where the new one is not from there.
+    const older =
+      blocks && issued < issuedAt(last) && (issued > since + minute || issuedAt(last) <= last.receivedAt + minute)
     if (refused.includes(value) || older || (same && stated))
       throw new SessionError('stale_token', 'The source answered an old token.', { retryable: stated })
     const spentAt = since + usableTime(policy, lifetime)
@@ -130,12 +135,13 @@ export function createFlights(
     async fly({ expected, attempt, controller, peers, judge }) {
       const { signal } = controller
       const { user, reason, last } = expected
+      let calledAt: number | undefined
       // What was saved before somebody asked for a new one is not new.
       const glance = async (): Promise<Adoption | undefined> =>
         reason === 'forced' ? undefined : look(expected, signal)
       const call = async (): Promise<Adoption> => {
         signal.throwIfAborted()
-        const since = now()
+        const since = (calledAt = now())
         const asked = new Promise<unknown>((resolve) => {
           calling = true
           try {
@@ -159,7 +165,7 @@ export function createFlights(
         return adoption
       }
       const fail = (error: unknown): Outcome & Required<Setback> => {
-        const setback = judge(toSessionError(error, 'source_failed', 'The source failed'))
+        const setback = judge(toSessionError(error, 'source_failed', 'The source failed'), calledAt)
         return { type: 'failure', ...setback }
       }
       const run = async (): Promise<Outcome> => {

@@ -66,10 +66,11 @@ export function listen(user: User, desk: Desk): Listening {
   }
 
   const answer = (asked: number): void => {
-    const { status, token, last, dueAt, spentAt, error, retryAt, attempt, calls } = state()
+    const { status, token, last, dueAt, spentAt, error, retryAt, attempt, calls, refused } = state()
     const failed = status === 'failed'
     // Whoever waited in vain for a busy tab has taken its mark away.
     if (shared) peers.mark(true)
+    if (!asked && refused.length) peers.tellRefusal(refused.at(-1)!)
     // Whoever is told of a token that is due must not call before the time of the next try.
     const callAt = status === 'waiting' ? Math.max(dueAt, retryAt) : dueAt
     if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, callAt)

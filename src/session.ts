@@ -101,14 +101,14 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /** What follows from a failed call. */
-  const judge = (thrown: SessionError): Required<Setback> => {
+  const judge = (thrown: SessionError, calledAt: number = state.calledAt): Required<Setback> => {
     const { status, retryAfter, message } = thrown
     // Right after a wake a proxy or a firewall may still be in the way.
     const early = status === 403 && now() - wokeAt < wakeGrace
     if (early) wokeAt = -Infinity
     const error = early ? new SessionError('source_failed', message, { status }) : thrown
     const attempt = state.attempt + 1
-    return { error, retryAt: delay(attempt, retryAfter), attempt, calls: callsOf(state) }
+    return { error, retryAt: delay(attempt, retryAfter), attempt, calls: callsOf({ ...state, calledAt }) }
   }
 
   const launch = ({ flight, reason, user, attempt }: MachineState): void => {

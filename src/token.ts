@@ -59,6 +59,7 @@ export interface Reading {
 }
 
 const earliestIssue = Date.UTC(2001)
+const day = 86_400_000
 /** A token that lives shorter is taken for ended, ms. */
 export const shortestLifetime = 1_000
 /** Characters. */
@@ -183,8 +184,11 @@ export function createToken({ value, extra, ...visible }: Token): Token {
   return Object.freeze(Object.defineProperties(visible as Token, { value: hidden(value), extra: hidden(extra) }))
 }
 
-/** When a token says that it was issued, epoch ms; NaN: it does not say. */
-export const issuedAt = ({ claims }: Pick<Token, 'claims'>): number => epoch(claims?.iat)
+/** When a token says that it was issued, epoch ms; NaN: it does not say, or says a time that cannot be. */
+export const issuedAt = ({ claims, receivedAt }: Pick<Token, 'claims' | 'receivedAt'>): number => {
+  const issued = epoch(claims?.iat)
+  return issued < receivedAt + day ? issued : NaN
+}
 
 /** Whether a token is to be preferred: by its issue, its receipt, its text. The same in every tab, so that they end up with the same one. */
 export const isNewer = (token: Token, other: Token | undefined): boolean => {

@@ -302,7 +302,13 @@ const failureParts = {
   attempt: mostly(constant(2), fc.oneof(numbers, hostile)),
   calls: mostly(
     fc
-      .array(fc.oneof(strangeNumber, fc.constant(now - 1_000)), { maxLength: 40 })
+      .array(
+        fc.oneof(
+          { weight: 1, arbitrary: strangeNumber },
+          { weight: 9, arbitrary: fc.constantFrom(now - 1_000, now, now + 500) },
+        ),
+        { maxLength: 40 },
+      )
       .map((calls) => made(fc.stringify(calls), () => calls)),
   ),
 }
@@ -313,7 +319,7 @@ const messageParts = {
     fc.constantFrom('ask', 'token', 'failure', 'refused', 'signed-out').map((type) => made(type, () => type)),
   ),
   at: mostly(constant(now), fc.oneof(numbers, hostile)),
-  receivedAt: mostly(constant(now - 1_000), fc.oneof(numbers, hostile)),
+  receivedAt: mostly(fc.oneof(constant(now - 1_000), constant(now)), fc.oneof(numbers, hostile)),
   record: mostly(
     constant(wholeRecord),
     fc.oneof(

@@ -87,14 +87,15 @@ const expectedLifetime = (
   { expiresIn, expiresAt, serverTime }: { expiresIn?: number; expiresAt?: number; serverTime?: number },
   { exp, iat }: { exp?: number; iat?: number },
 ): number | undefined => {
-  if (expiresIn !== undefined) return expiresIn * 1_000
+  const whole = exp === undefined || iat === undefined ? Infinity : (exp - iat) * 1_000
+  // No token lives longer than from its iat to its exp, whatever stands beside it.
+  const most = whole > 0 ? whole : Infinity
+  if (expiresIn !== undefined) return Math.min(expiresIn * 1_000, most)
   const end = expiresAt ?? exp
   if (end === undefined) return undefined
-  const whole = iat === undefined ? Infinity : (end - iat) * 1_000
-  // A server whose clock is earlier than the iat it wrote is not the one that wrote it.
-  if (serverTime !== undefined) return whole > 0 ? Math.min(end * 1_000 - serverTime, whole) : end * 1_000 - serverTime
+  if (serverTime !== undefined) return Math.min(end * 1_000 - serverTime, most)
   const left = (end - nowSeconds) * 1_000
-  if (iat === undefined) return left
+  if (whole === Infinity) return left
   return left <= 0 && whole > 0 ? whole : Math.min(whole, left)
 }
 

@@ -14,7 +14,7 @@ interface Visit extends Scene {
 }
 
 const name = 'conformance'
-const recordKeys = ['ann', 'bob'].map((id) => keyOf(name, { id }))
+const recordKeys = (): readonly string[] => ['ann', 'bob'].map((id) => keyOf(name, { id }))
 // Longer than a session waits for a storage.
 const slow = 3_000
 

@@ -8,6 +8,8 @@ import { courier, type CourierDatastoreLike, type CourierLike } from 'inbox-sess
 import { engagespot, type EngagespotLike } from 'inbox-session/engagespot'
 import { notifizz, type NotifizzOptions } from 'inbox-session/notifizz'
 import { suprsend, type SuprSendLike } from 'inbox-session/suprsend'
+import { createTestBrowser, createTestSource, createTestToken, testAdapter, testStorage } from 'inbox-session/testing'
+import type { TestBrowser, TestTab } from 'inbox-session/testing'
 
 declare const shared: CourierLike
 declare const datastore: CourierDatastoreLike
@@ -82,3 +84,14 @@ fromFirebase({ currentUser: null })
 void [tabs, told, refresh, stop, detach]
 await session.signOut()
 await session.close()
+
+const browser: TestBrowser = createTestBrowser({ now: 1_790_000_000_000, seed: 1 })
+const tab: TestTab = browser.tab({ locks: 'absent' })
+const simulated: Session = createSession({ source: tab.source, environment: tab, storage: browser.storage })
+const given = createTestSource()
+createSession({ source: given.source, environment: tab }).signIn('ada')
+given.resolve(createTestToken({ expiresIn: 60, sub: 'ada' }))
+given.reject(new Error('down'))
+const steps: Promise<void>[] = [browser.advance(1_000), browser.sleep(1_000), simulated.signOut()]
+const suites: (() => void)[] = [() => testStorage('mine', () => storage), () => testAdapter('mine', () => own)]
+void [steps, suites]

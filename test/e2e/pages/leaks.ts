@@ -22,6 +22,8 @@ window.cycles = async (count) => {
     await session.getToken()
     await session.close()
   }
+  // The browser hears of the last release a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 100))
   const { held = [], pending = [] } = await navigator.locks.query()
   return [...held, ...pending].map(({ name }) => name!)
 }

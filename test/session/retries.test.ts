@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { http, nextCall, onItsWay } from '../support/failing.js'
 import { createScene, failureOf, watch } from '../support/scene.js'
-import { tokenFor } from '../support/tokens.js'
 import { seeded, start } from '../support/world.js'
 
 const minute = 60_000
@@ -82,25 +81,6 @@ describe('retries', () => {
       expect(session.state.status).toBe('fresh')
     },
   )
-
-  it('of a crowd do not come all at once when the backend is back after five minutes (F26)', async () => {
-    const back = start + 5 * minute
-    const tries: number[] = []
-    for (let client = 0; client < 1_000; client++) {
-      const { backend, session, world } = createScene({ random: seeded(client) })
-      backend.answer = ({ user }) => {
-        const time = world.environment.now()
-        if (time < back) throw new Error('down')
-        return tokenFor(user.id, time)
-      }
-      session.signIn('ann')
-      await world.advance(6 * minute + 1_000)
-      tries.push(backend.calls.at(-1)!.at - back)
-      await session.close()
-    }
-    expect(Math.max(...tries)).toBeLessThanOrEqual(minute)
-    expect(tries.filter((time) => time < 10_000).length).toBeLessThanOrEqual(400)
-  })
 
   it('that nobody waits for are reported, once each, and go on (F97)', async () => {
     const running = await onItsWay()

@@ -118,7 +118,14 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
     const calm = !lossy && browser.now - jumpedAt > 30_000
     must(!calm || !others.some(alive), 'G2: two calls at one time')
     const previous = others.at(-1)
-    if (calm && previous?.brought && isRunning(previous.window) && ['refresh', 'forced'].includes(reason)) {
+    // A token from before a jump may have ended, or look as if.
+    if (
+      calm &&
+      previous?.brought &&
+      previous.at > jumpedAt &&
+      isRunning(previous.window) &&
+      ['refresh', 'forced'].includes(reason)
+    ) {
       const { exp = 0 } = claimsOf(previous.token!)
       // A call is counted from when it was wanted: it may have waited for the other tabs' answers for 300 ms.
       // By a clock of whole seconds it may look a second shorter.

@@ -234,7 +234,9 @@ export async function play({ seed, setup, steps }: Scenario): Promise<Outcome> {
       if (setup.lacks.channels) failed.forEach((window) => signIn(window, user))
       else if (failed.length && failed.length === theirs.length) signIn(failed[0]!, user)
     }
-    await browser.advance(5 * minute - 20_000)
+    // Tabs that nothing holds back use up the budget of ten minutes together.
+    const unheld = setup.lacks.locks && setup.lacks.localStorage
+    await browser.advance((unheld ? 11 : 5) * minute - 20_000)
     // Not in the very moment in which the others hear of a new one.
     if (apart().length) await browser.advance(1_000)
     watch.check()
@@ -247,7 +249,7 @@ export async function play({ seed, setup, steps }: Scenario): Promise<Outcome> {
       const found = theirs.map((window) => `${window.name} ${backend.tokens.indexOf(tokenOf(window) ?? '') + 1}`)
       const most = setup.lacks.channels ? theirs.length : 1
       return held.size > most || held.has(undefined)
-        ? [`no one token for ${user} after five minutes: ${found.join(', ')}`]
+        ? [`no one token for ${user} after all that time: ${found.join(', ')}`]
         : []
     })
   /** Nothing fails any more: one call a refresh, never without a token. */

@@ -71,6 +71,7 @@ interface Held<Handle> {
 }
 
 const callLimit = 5_000
+const kinds = /^(expir(ing|ed)|rejected|session-lost|accepted)$/
 
 /** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
 export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
@@ -97,7 +98,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     signal,
     getToken: (options) => desk.getToken(given.user, options),
     report(said) {
-      if (signal.aborted) return
+      if (signal.aborted || !kinds.test(said.kind)) return
       desk.report(name, said, held?.token ?? given)
       if (said.kind === 'session-lost') repeat()
     },

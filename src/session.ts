@@ -185,7 +185,6 @@ export function createSession(options: SessionOptions): Session {
     },
     report(adapter, signal, given) {
       const { kind } = signal
-      if (!/^(expir(ing|ed)|rejected|session-lost|accepted)$/.test(kind)) return
       const value = ('token' in signal && signal.token) || given.value
       trace({ type: 'signal', adapter, kind })
       if (isRefusal(signal)) invalidate(value)

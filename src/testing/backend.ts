@@ -9,6 +9,7 @@ export type BackendFault =
 export interface BackendCall {
   /** True time, epoch ms. */
   readonly at: number
+  /** Whole; what was asked for by its path alone is at http://app.test. */
   readonly url: string
   /** From the query, or else `backend.user`. */
   readonly user: string | undefined
@@ -23,7 +24,10 @@ export interface BackendCall {
 /** Mints a token for the caller; `claims` as for createTestToken. */
 type Mint = (claims?: Parameters<typeof createTestToken>[0]) => string
 
-/** The app's own backend with its token endpoint, behind every tab's `fetch`. Turn the knobs at any time. */
+/**
+ * The app's own backend, behind every tab's `fetch`: whatever the address, it is the token endpoint, until `reply` tells
+ * addresses apart by `call.url`. Turn the knobs at any time.
+ */
 export interface TestBackend {
   /** Seconds a token lives. Default 3 600. */
   lifetime: number
@@ -41,9 +45,12 @@ export interface TestBackend {
   readonly tokens: readonly string[]
   /** Fails from now on, or so many times. Default fault: status 503. */
   fail(fault?: BackendFault, times?: number): void
-  /** Answers in place of the endpoint from now on: a Response, or what becomes its JSON body. */
+  /**
+   * Answers in place of the endpoint from now on: a Response as it is, a string as the body, anything else as JSON; a promise
+   * is waited for. With what it throws the call fails. Only `mint` makes tokens that `tokens` knows.
+   */
   reply(answer: (call: BackendCall, mint: Mint) => unknown): void
-  /** Ends `fail` and `reply`. */
+  /** Ends `fail` and `reply`; the knobs stay. */
   mend(): void
 }
 
@@ -107,10 +114,11 @@ export function createBackend(device: Device): BackendPort {
 
   const fetchFor: BackendPort['fetchFor'] = (line, hasNetwork) => (input, init) => {
     const asked = input instanceof Request ? input : undefined
-    const { href, searchParams } = new URL(asked?.url ?? String(input), 'http://app.test')
     const signal = init?.signal ?? asked?.signal
     const headers = init?.headers ?? asked?.headers
     return new Promise((resolve, reject) => {
+      if (!device.has(line)) return
+      const { href, searchParams } = new URL(asked?.url ?? String(input), 'http://app.test')
       if (signal?.aborted) return reject(signal.reason as Error)
       if (!hasNetwork()) return void device.plan(line, 0, () => reject(noNetwork()))
       const call: BackendCall = {

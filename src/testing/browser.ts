@@ -18,11 +18,15 @@ export interface TestBrowser {
   readonly tabs: readonly TestTab[]
   /** The true time, epoch ms, whatever the wall clock was set to. */
   readonly now: number
-  /** Runs timers, answers, messages and promises up to then. Rejects with the first error that a timer or an event listener threw. */
+  /**
+   * Runs timers, answers, messages and promises up to then. Rejects with the first error that a timer or a listener threw, and
+   * with a TypeError where `ms` is no length of time.
+   */
   advance(ms: number): Promise<void>
   /**
    * The device sleeps: on waking the wall clock has moved on, and what was armed fires late by `ms`.
    * `monotonic: false`: the monotonic clock did not count the time, as in some browsers. Default true.
+   * No event tells the pages: where one is wanted, `hide` or `freeze` the tab before, `show` or `resume` it after.
    */
   sleep(ms: number, options?: { monotonic?: boolean }): Promise<void>
   /** Sets the wall clock to an epoch time in ms; the monotonic clock goes on. */

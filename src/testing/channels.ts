@@ -48,6 +48,7 @@ export function createChannels(device: Device): Channels {
         const port: Port = {
           onmessage: null,
           postMessage(data) {
+            if (!device.has(line)) return
             if (!open.has(channel)) throw new DOMException('The channel is closed.', 'InvalidStateError')
             const copy: unknown = structuredClone(data)
             messages.push({ at: device.truth(), channel: name, data: copy })
@@ -69,7 +70,7 @@ export function createChannels(device: Device): Channels {
             }
           },
         }
-        open.add(channel)
+        if (device.has(line)) open.add(channel)
         return port
       }
       return {

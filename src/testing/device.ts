@@ -1,3 +1,5 @@
+import { check } from '../policy.js'
+
 /** What is still to happen, somewhere on the device. */
 export interface Task {
   readonly at: number
@@ -24,11 +26,16 @@ export interface Device {
   /** Uniform in [0, 1); the same row of numbers for the same seed and name. */
   randomFor(name: string): () => number
   line(running?: () => boolean): Line
-  /** Drops a line with all that waits in it. */
+  /** Drops a line with all that waits in it, for good. */
   drop(line: Line): void
+  /** False once it was dropped: whose line it was does nothing any more. */
+  has(line: Line): boolean
   /** Runs `run` after `delay`; returns what takes it back. */
   plan(line: Line, delay: number, run: () => void): () => void
-  /** Lets `ms` pass and everything happen that falls due. Rejects with the first thing that was thrown meanwhile. */
+  /**
+   * Lets `ms` pass and everything happen that falls due. Rejects with the first thing that was thrown meanwhile, and with a
+   * TypeError where `ms` is no length of time.
+   */
   advance(ms: number): Promise<void>
   sleep(ms: number, countsOn: boolean): Promise<void>
   setWallClock(at: number): void
@@ -116,8 +123,11 @@ export function createDevice(start: number = defaultStart, seed?: number): Devic
     if (thrown.length) throw thrown[0]
   }
 
-  const after = (work: () => Promise<void>): Promise<void> => {
-    const result = last.then(work)
+  const after = (ms: number, work: () => Promise<void>): Promise<void> => {
+    const result = last.then(() => {
+      check(Number.isFinite(ms) && ms >= 0, 'ms')
+      return work()
+    })
     last = result.catch(() => {})
     return result
   }
@@ -134,6 +144,7 @@ export function createDevice(start: number = defaultStart, seed?: number): Devic
       return line
     },
     drop: (line) => void lines.delete(line),
+    has: (line) => lines.has(line),
     plan({ tasks }, delay, run) {
       const task: Task = { at: time + Math.max(delay, 0), order: ++order, run }
       let index = tasks.length
@@ -144,13 +155,16 @@ export function createDevice(start: number = defaultStart, seed?: number): Devic
         if (found >= 0) tasks.splice(found, 1)
       }
     },
-    advance: (ms) => after(() => run(ms)),
+    advance: (ms) => after(ms, () => run(ms)),
     sleep: (ms, countsOn) =>
-      after(() => {
+      after(ms, () => {
         slept += ms
         if (!countsOn) asleepUncounted += ms
         return run(0)
       }),
-    setWallClock: (at) => void (wallSet = at - truth()),
+    setWallClock(at) {
+      check(Number.isFinite(at), 'ms')
+      wallSet = at - truth()
+    },
   }
 }

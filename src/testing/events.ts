@@ -10,6 +10,18 @@ export interface EventHub {
   types(): string[]
 }
 
+/** Runs all of them, whatever they throw; the first error is thrown in the end. */
+export function runAll(...works: (() => unknown)[]): void {
+  const thrown: unknown[] = []
+  for (const work of works)
+    try {
+      work()
+    } catch (error) {
+      thrown.push(error)
+    }
+  if (thrown.length) throw thrown[0]
+}
+
 const isCapture = (options?: boolean | { capture?: boolean }): boolean =>
   typeof options === 'object' ? Boolean(options.capture) : Boolean(options)
 
@@ -28,15 +40,9 @@ export function createEventHub(): EventHub {
     },
     fire(type, more = {}) {
       const event = Object.assign(new Event(type), more)
-      const thrown: unknown[] = []
       const called = listeners.filter((one) => one.type === type)
-      for (const one of [...called.filter(({ capture }) => capture), ...called.filter(({ capture }) => !capture)])
-        try {
-          if (listeners.includes(one)) one.listener(event)
-        } catch (error) {
-          thrown.push(error)
-        }
-      if (thrown.length) throw thrown[0]
+      const ordered = [...called.filter(({ capture }) => capture), ...called.filter(({ capture }) => !capture)]
+      runAll(...ordered.map((one) => () => listeners.includes(one) && one.listener(event)))
     },
     types: () => listeners.map(({ type }) => type),
   }

@@ -56,7 +56,7 @@ export function createLocalStorage(device: Device): LocalStorage {
       }
       views.add(view)
       const write = (key: string, value: string | null): void => {
-        if ((view.items.get(key) ?? null) === value) return
+        if (!device.has(line) || (view.items.get(key) ?? null) === value) return
         version++
         view.versions.set(key, version)
         for (const items of [written, view.items])

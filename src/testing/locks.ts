@@ -4,9 +4,19 @@ import type { Device, Line } from './device.js'
 type LockManager = NonNullable<NonNullable<Scope['navigator']>['locks']>
 type Work = (lock: { name: string; mode: 'exclusive' } | null) => unknown
 
+interface Options {
+  readonly signal?: AbortSignal
+  readonly ifAvailable?: boolean
+  readonly mode?: string
+  readonly steal?: boolean
+}
+
 /** One page's part in the locks of the origin. */
 export interface LockClient {
-  /** `navigator.locks`: exclusive locks, with `signal` and `ifAvailable`. */
+  /**
+   * `navigator.locks`: exclusive locks, with `signal` or `ifAvailable`. Rejects with a NotSupportedError what it does not
+   * have (`steal`, shared locks) and what no browser takes: both options at once, a name that begins with a hyphen.
+   */
   readonly manager: LockManager
   /** Locks it holds or waits for. */
   count(): number
@@ -66,11 +76,9 @@ export function createLocks(device: Device): Locks {
       const client = {}
       const request = (name: string, ...rest: unknown[]): Promise<unknown> => {
         const work = rest.at(-1) as Work
-        const { signal, ifAvailable } = (rest.length > 1 ? rest[0] : {}) as {
-          signal?: AbortSignal
-          ifAvailable?: boolean
-        }
+        const { signal, ifAvailable, mode, steal } = ((rest.length > 1 && rest[0]) || {}) as Options
         return new Promise((resolve, reject) => {
+          let takeBack = (): void => {}
           const begin = (lock: Parameters<Work>[0]): void => {
             signal?.removeEventListener('abort', abort)
             const done = Promise.resolve(lock).then(work)
@@ -80,13 +88,17 @@ export function createLocks(device: Device): Locks {
             name,
             client,
             granted: false,
-            grant: () => void device.plan(line, delay(), () => begin({ name, mode: 'exclusive' })),
+            grant: () => void (takeBack = device.plan(line, delay(), () => begin({ name, mode: 'exclusive' }))),
           }
+          // Also one that was granted and has not heard of it.
           const abort = (): void => {
-            if (asked.granted) return
+            takeBack()
             end((one) => one === asked)
             reject(signal!.reason as Error)
           }
+          if (!device.has(line)) return
+          if (steal || mode === 'shared' || (signal && ifAvailable) || name.startsWith('-'))
+            return reject(new DOMException('Not a lock of the simulated browser.', 'NotSupportedError'))
           if (signal?.aborted) return reject(signal.reason as Error)
           if (ifAvailable && isHeld(name)) return void device.plan(line, delay(), () => begin(null))
           signal?.addEventListener('abort', abort)

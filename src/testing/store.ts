@@ -16,7 +16,7 @@ export interface TestStorage extends TokenStorage {
 
 const broken = (name: string): DOMException => new DOMException('The storage is out of order.', name)
 
-/** `storageFor(line)` gives the same storage to a page: answers reach it only while it runs. */
+/** `storageFor(line)` gives the same storage to a page: answers reach it only while it runs, and none once it is gone. */
 export interface Store {
   readonly storage: TestStorage
   storageFor(line: Line): TokenStorage
@@ -28,7 +28,7 @@ export function createStore(device: Device): Store {
     const answer = <T>(work: () => T): T | Promise<T> => {
       const { fault, latency } = storage
       if (fault === 'throws') throw broken('SecurityError')
-      if (fault === 'hangs') return new Promise(() => {})
+      if (fault === 'hangs' || !device.has(line)) return new Promise(() => {})
       if (fault === 'rejects') return Promise.reject(broken('UnknownError'))
       if (!latency) return work()
       return new Promise((resolve, reject) => {

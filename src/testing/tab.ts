@@ -5,6 +5,7 @@ import type { TokenStorage } from '../storage.js'
 import type { BackendPort } from './backend.js'
 import type { Channels } from './channels.js'
 import type { Device, Line } from './device.js'
+import { runAll } from './events.js'
 import type { LocalStorage } from './local-storage.js'
 import type { Locks } from './locks.js'
 import { type TabFaults, type TestWindow, createWindow, noFaults } from './window.js'
@@ -19,11 +20,14 @@ export interface TestTab extends Environment {
   /** Stops: timers, answers and messages wait. `silently`: the page is not told and keeps its locks, as in a stopped process. */
   freeze(options?: { silently?: boolean }): void
   resume(): void
-  /** Gone without a word. Its locks are free; what it wrote stays. */
+  /** Gone without a word. Its locks are free; what it wrote stays; whatever of it still runs in the test reaches nobody. */
   crash(): void
   /** Gone in good order: the page is told before. */
   close(): void
-  /** Into the back/forward cache. False: the page held a lock or listens to `unload`; then it is gone, as in a browser. */
+  /**
+   * Into the back/forward cache. False: the page kept a lock or an open channel, or listens to `unload`; then it is gone, as
+   * in the strictest of browsers.
+   */
   leave(): Promise<boolean>
   /** Back from there. */
   comeBack(): void
@@ -112,8 +116,10 @@ export function createTab(origin: Origin, name: string, given: Partial<TabFaults
     if (control.visibility === visibility || condition === 'gone') return
     control.visibility = visibility
     device.plan(eventLine, 0, () => {
-      document.fire('visibilitychange')
-      if (visibility === 'visible') page.fire('focus')
+      runAll(
+        () => document.fire('visibilitychange'),
+        () => visibility === 'visible' && page.fire('focus'),
+      )
     })
   }
   const fetchHere = origin.backend.fetchFor(networkLine, origin.hasNetwork)
@@ -126,8 +132,10 @@ export function createTab(origin: Origin, name: string, given: Partial<TabFaults
     freeze({ silently = false } = {}) {
       if (condition !== 'running') return
       told = !silently
-      if (told) document.fire('freeze')
-      condition = 'frozen'
+      runAll(
+        () => told && document.fire('freeze'),
+        () => (condition = 'frozen'),
+      )
     },
     resume() {
       if (condition !== 'frozen') return
@@ -136,26 +144,32 @@ export function createTab(origin: Origin, name: string, given: Partial<TabFaults
     },
     crash: end,
     close() {
-      if (condition === 'running') page.fire('pagehide', { persisted: false })
-      end()
+      runAll(() => running() && page.fire('pagehide', { persisted: false }), end)
     },
     async leave() {
       if (condition !== 'running') return condition === 'away'
-      page.fire('pagehide', { persisted: true })
-      control.visibility = 'hidden'
-      document.fire('visibilitychange')
-      // What was released is free a moment later.
-      for (let turns = 0; turns < 20; turns++) await Promise.resolve()
-      condition = 'away'
-      if (locks.count() || page.types().some((type) => /unload$/.test(type))) end()
+      try {
+        runAll(
+          () => page.fire('pagehide', { persisted: true }),
+          () => (control.visibility = 'hidden'),
+          () => document.fire('visibilitychange'),
+        )
+      } finally {
+        // What was released is free a moment later.
+        for (let turns = 0; turns < 20; turns++) await Promise.resolve()
+        if (running()) condition = 'away'
+        if (locks.count() || channels.count() || page.types().some((type) => /unload$/.test(type))) end()
+      }
       return condition === 'away'
     },
     comeBack() {
       if (condition !== 'away') return
       condition = 'running'
       control.visibility = 'visible'
-      page.fire('pageshow', { persisted: true })
-      document.fire('visibilitychange')
+      runAll(
+        () => page.fire('pageshow', { persisted: true }),
+        () => document.fire('visibilitychange'),
+      )
     },
     fetch: fetchHere,
     source: fromEndpoint(
@@ -167,9 +181,10 @@ export function createTab(origin: Origin, name: string, given: Partial<TabFaults
     faults,
     window,
     get leftovers() {
+      const gone = condition === 'gone'
       return {
-        timers: control.timers(),
-        listeners: page.types().length + document.types().length,
+        timers: gone ? 0 : control.timers(),
+        listeners: gone ? 0 : page.types().length + document.types().length,
         channels: channels.count(),
         locks: locks.count(),
       }

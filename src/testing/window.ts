@@ -75,9 +75,13 @@ export function createWindow(parts: WindowParts): WindowControl {
   const delayOf = (wanted: number): number => {
     // As in browsers: what does not fit into 32 bits fires at once.
     const asked = wanted >= 1 && wanted <= longestTimer ? wanted : 1
+    return Math.max(asked - faults.early(), 1) + faults.late()
+  }
+  /** Milliseconds to the next moment at which timers may fire, by what the tab is now. */
+  const untilTurn = (): number => {
     const raster = faults.throttle ?? (control.visibility === 'hidden' ? hiddenRaster : 0)
-    const at = device.awake() + Math.max(asked - faults.early(), 1) + faults.late()
-    return (raster ? Math.ceil(at / raster) * raster : at) - device.awake()
+    // Sums of fractions are a little more or less than they should be.
+    return raster && Math.ceil(device.awake() / raster - 1e-6) * raster - device.awake()
   }
   const lockManager = {
     request(...request: unknown[]) {
@@ -85,7 +89,10 @@ export function createWindow(parts: WindowParts): WindowControl {
       if (faults.locks === 'rejects') return Promise.reject(refused())
       return (locks!.request as (...request: unknown[]) => Promise<unknown>)(...request)
     },
-    query: () => (faults.locks === 'rejects' ? Promise.reject(refused()) : locks!.query()),
+    query() {
+      if (faults.locks === 'throws') throw refused()
+      return faults.locks === 'rejects' ? Promise.reject(refused()) : locks!.query()
+    },
   }
   const window = {
     Date: { now: device.wall },
@@ -93,11 +100,16 @@ export function createWindow(parts: WindowParts): WindowControl {
     performance: { now: device.monotonic },
     setTimeout(run, delay) {
       const id = ++count
-      const end = device.plan(timers, delayOf(delay), () => {
+      const fire = (): void => {
         armed.delete(id)
         run()
-      })
-      armed.set(id, end)
+      }
+      const fallDue = (): void => {
+        const wait = untilTurn()
+        if (wait > 0) armed.set(id, device.plan(timers, wait, fire))
+        else fire()
+      }
+      armed.set(id, device.plan(timers, delayOf(delay), fallDue))
       return id
     },
     clearTimeout(id) {

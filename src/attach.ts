@@ -98,9 +98,11 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     signal,
     getToken: (options) => desk.getToken(given.user, options),
     report(said) {
-      if (signal.aborted || !kinds.test(said.kind)) return
-      desk.report(name, said, held?.token ?? given)
-      if (said.kind === 'session-lost') repeat()
+      if (signal.aborted) return
+      const { kind } = said
+      if (typeof kind !== 'string' || !kinds.test(kind)) return
+      desk.report(name, { ...said, kind }, held?.token ?? given)
+      if (kind === 'session-lost') repeat()
     },
   })
 

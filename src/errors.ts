@@ -50,7 +50,7 @@ export class SessionError extends Error {
     super(redact(message))
     this.name = 'SessionError'
     const final = finalCodes.test(code)
-    this.code = final || otherCodes.test(code) ? code : 'source_failed'
+    this.code = typeof code === 'string' && (final || otherCodes.test(code)) ? code : 'source_failed'
     const { status, retryAfter, retryable } = details
     this.retryable = typeof retryable === 'boolean' ? retryable : !final
     if (Number.isFinite(status)) this.status = status!

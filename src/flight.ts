@@ -58,7 +58,6 @@ export interface Flights {
 
 // How far a clock that never runs backwards may be ahead of another one.
 const clockTolerance = 1_000
-const minute = 60_000
 
 export function createFlights(
   environment: Environment,
@@ -82,10 +81,7 @@ export function createFlights(
     const same = value === last?.value
     // A token that has ended or was refused blocks no other: its iat may have been wrong.
     const blocks = last && !(last.expiresAt! <= now()) && !refused.includes(last.value)
-    const issued = issuedAt({ claims, receivedAt: since })
-    // Nor does one from the future where the new one is not from there.
-    const older =
-      blocks && issued < issuedAt(last) && (issued > since + minute || issuedAt(last) <= last.receivedAt + minute)
+    const older = blocks && issuedAt({ claims, receivedAt: since }) < issuedAt(last)
     if (refused.includes(value) || older || (same && stated))
       throw new SessionError('stale_token', 'The source answered an old token.', { retryable: stated })
     const spentAt = since + usableTime(policy, lifetime)
@@ -155,9 +151,10 @@ export function createFlights(
           controller.abort()
           throw new SessionError('timeout', 'The source did not answer in time.')
         }).finally(() => waiting--)
-        signal.throwIfAborted()
         // A frozen page gets its answer when others have a newer one.
-        const adoption = (now() - since > policy.timeout && (await glance())) || take(answer, expected, since)
+        const better = now() - since > policy.timeout && (await glance())
+        signal.throwIfAborted()
+        const adoption = better || take(answer, expected, since)
         // Saved before it is announced, where the storage does that at once.
         await Promise.resolve()
         signal.throwIfAborted()

@@ -43,6 +43,8 @@ export function listen(user: User, desk: Desk): Listening {
   const { environment, source, state, dispatch, fail, delay } = desk
   const gone = new AbortController()
   let shared = false
+  // This user's: the machine keeps those of earlier ones too.
+  let refusal: string | undefined
 
   const adopt = (adoption: Adoption | undefined): unknown => adoption && dispatch({ type: 'token', adoption })
   const guarded = <T>(work: () => T): T | undefined => {
@@ -66,11 +68,11 @@ export function listen(user: User, desk: Desk): Listening {
   }
 
   const answer = (asked: number): void => {
-    const { status, token, last, dueAt, spentAt, error, retryAt, attempt, calls, refused } = state()
+    const { status, token, last, dueAt, spentAt, error, retryAt, attempt, calls } = state()
     const failed = status === 'failed'
     // Whoever waited in vain for a busy tab has taken its mark away.
     if (shared) peers.mark(true)
-    if (!asked && refused.length) peers.tellRefusal(refused.at(-1)!)
+    if (!asked && refusal) peers.tellRefusal(refusal, true)
     // Whoever is told of a token that is due must not call before the time of the next try.
     const callAt = status === 'waiting' ? Math.max(dueAt, retryAt) : dueAt
     if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, callAt)
@@ -124,8 +126,12 @@ export function listen(user: User, desk: Desk): Listening {
       const { token, refused, status, attempt } = state()
       const sharing = Boolean(token) || (status === 'waiting' && attempt > 0)
       if (sharing !== shared) peers.mark((shared = sharing))
-      if ('elsewhere' in event && event.elsewhere) return
-      if (event.type === 'rejected' && refused !== before.refused) peers.tellRefusal(event.value)
+      const told = 'elsewhere' in event && event.elsewhere
+      if (event.type === 'rejected' && refused !== before.refused) {
+        refusal = event.value
+        if (!told) peers.tellRefusal(refusal)
+      }
+      if (told) return
       if (event.type === 'sign-out' && before.user && !state().user) peers.tellSignOut()
     },
     stop() {

@@ -43,12 +43,15 @@ const callUnasked = (state: MachineState, now: number, eager: boolean, reason?: 
     ? call(state, now, reason)
     : wait(state, new SessionError('offline', eager ? undefined : 'The page is hidden.'), now)
 
+const latest = (...calls: number[]): readonly number[] => calls.sort((one, other) => one - other).slice(-30)
+
+/** With what other tabs tell of. Their clock may be another: the same call comes back with a time of its own. */
 const merge = (some: readonly number[], others: readonly number[]): readonly number[] =>
-  [...new Set([...some, ...others])].sort((one, other) => one - other).slice(-30)
+  latest(...some, ...others.filter((other) => !some.some((one) => Math.abs(one - other) < sameCall)))
 
 /** The calls that brought nothing newer, with the one under way if it failed or is given up. */
 export const callsOf = ({ status, calls, calledAt }: MachineState): readonly number[] =>
-  status === 'fetching' ? merge(calls, [calledAt]) : calls
+  status === 'fetching' ? latest(...calls.filter((call) => call !== calledAt), calledAt) : calls
 
 const adopt = (state: MachineState, { token, dueAt, spentAt }: Adoption): MachineState => ({
   ...state,
@@ -141,11 +144,10 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const old = !error.retryable && status === 'fetching' && Math.max(...calls) < state.calledAt - forcedGap
       const known =
         !called && (event.calling || old || !(Math.max(...calls) > (state.calls.at(-1) ?? -never) + sameCall))
-      if (known) return all.length > state.calls.length ? { ...state, calls: all } : state
+      if (known) return String(all) === String(state.calls) ? state : { ...state, calls: all }
       if (called ? flight !== state.flight || status !== 'fetching' : status === 'failed') return state
       const next = { ...state, error, attempt, calls: all, refreshAskedAt: -never }
       if (!error.retryable) return { ...next, ...nothingPlanned, status: 'failed' }
-      if (called) return wait(next, error, retryAt)
       // One ladder for all: a newcomer's first step takes nobody back.
       const calledAt = Math.max(state.calledAt, ...calls)
       const climbed = { ...next, attempt: Math.max(state.attempt, attempt), calledAt }

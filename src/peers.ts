@@ -27,7 +27,8 @@ export interface Peers {
   alone<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
   tellToken(token: Token, dueAt: number): void
   tellFailure(setback: Required<Setback>, last: Token | undefined): void
-  tellRefusal(value: string): void
+  /** `again`: who is away has been left word of it. */
+  tellRefusal(value: string, again?: boolean): void
   tellSignOut(): void
   /** `holding`: there is no need to wait for an answer. */
   ask(last: Token | undefined, holding: boolean): void
@@ -140,9 +141,9 @@ export function createPeers(
       const error = { code, message, status, retryAfter, retryable }
       post('failure', { failure: { ...rest, error }, receivedAt: receivedAt(last) })
     },
-    tellRefusal(value) {
+    tellRefusal(value, again) {
       post('refused', { value })
-      quietly(() => tabs?.note?.('refused'))
+      if (!again) quietly(() => tabs?.note?.('refused'))
     },
     tellSignOut() {
       post('signed-out')

@@ -53,15 +53,9 @@ export function createPolicy({
   timeout = 10_000,
   retry = {},
 }: PolicyOptions): Policy {
-  const [earliest, latest] = Array.isArray(refreshAt) ? (refreshAt as readonly number[]) : []
-  check(
-    Array.isArray(refreshAt) &&
-      refreshAt.every(Number.isFinite) &&
-      earliest! > 0 &&
-      latest! >= earliest! &&
-      latest! < 1,
-    'refreshAt',
-  )
+  const times: readonly number[] = [refreshAt].flat()
+  const [earliest, latest] = times
+  check(times.every(Number.isFinite) && earliest! > 0 && latest! >= earliest! && latest! < 1, 'refreshAt')
   check(typeof minValidity === 'number' && minValidity >= 0, 'minValidity')
   check(typeof fallbackLifetime === 'number' && fallbackLifetime > 0, 'fallbackLifetime')
   check(typeof timeout === 'number' && timeout > 0, 'timeout')

@@ -59,7 +59,6 @@ export interface Reading {
 }
 
 const earliestIssue = Date.UTC(2001)
-const day = 86_400_000
 /** A token that lives shorter is taken for ended, ms. */
 export const shortestLifetime = 1_000
 /** Characters. */
@@ -108,13 +107,14 @@ const readLifetime = (
   const end = [answer.expiresAt, claims.exp].map(epoch).find((time) => time === time) ?? NaN
   const odd = exp !== undefined && !(typeof exp === 'number' && exp * 1e3 === end)
   // Whatever a backend, a proxy or a record says: no token lives longer than from its iat to its exp.
-  const whole = epoch(claims.exp) - clockTime(claims.iat)
-  const most = whole > 0 ? whole : Infinity
+  const issued = clockTime(claims.iat)
+  const most = epoch(claims.exp) > issued ? epoch(claims.exp) - issued : Infinity
   if (stated === stated) return { lifetime: Math.min(stated, most), basis: 'expiresIn' }
   if (end !== end) return { basis: 'none', odd }
   const byServer = end - clockTime(answer.serverTime)
   if (byServer === byServer) return { lifetime: Math.min(byServer, most), basis: 'server-clock', odd }
   const left = end - now
+  const whole = Math.min(end - issued, most)
   // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
   return whole < left || (whole > 0 && left < shortestLifetime + 1.2 * (arrived - now))
     ? { lifetime: whole, basis: 'exp-iat', odd }
@@ -184,11 +184,9 @@ export function createToken({ value, extra, ...visible }: Token): Token {
   return Object.freeze(Object.defineProperties(visible as Token, { value: hidden(value), extra: hidden(extra) }))
 }
 
-/** When a token says that it was issued, epoch ms; NaN: it does not say, or says a time that cannot be. */
-export const issuedAt = ({ claims, receivedAt }: Pick<Token, 'claims' | 'receivedAt'>): number => {
-  const issued = epoch(claims?.iat)
-  return issued < receivedAt + day ? issued : NaN
-}
+/** When a token says that it was issued, epoch ms, a minute after its receipt at most; NaN: it does not say. */
+export const issuedAt = ({ claims, receivedAt }: Pick<Token, 'claims' | 'receivedAt'>): number =>
+  Math.min(epoch(claims?.iat), receivedAt + 60_000)
 
 /** Whether a token is to be preferred: by its issue, its receipt, its text. The same in every tab, so that they end up with the same one. */
 export const isNewer = (token: Token, other: Token | undefined): boolean => {

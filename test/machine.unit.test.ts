@@ -597,11 +597,15 @@ describe('another tab', () => {
   })
 
   it('fails, and has failed before: calls that are known already are not counted twice, and thirty are kept', () => {
-    const driver = createDriver(stateOf({ user: ada, status: 'waiting', error: down, retryAt: spent, calls: [1, 3] }))
+    const driver = createDriver(
+      stateOf({ user: ada, status: 'waiting', error: down, retryAt: spent, calls: [1_000, 3_000] }),
+    )
     const hear = (calls: number[]) =>
       driver.on({ type: 'failure', error: down, retryAt: spent, attempt: 2, calls }).calls
-    expect(hear([2, 3])).toEqual([1, 2, 3])
-    const many = Array.from({ length: 40 }, (_, index) => 10 + index)
+    expect(hear([2_000, 3_000])).toEqual([1_000, 2_000, 3_000])
+    // A clock that is set between two tabs gives the same call another time.
+    expect(hear([2_040, 2_980])).toEqual([1_000, 2_000, 3_000])
+    const many = Array.from({ length: 40 }, (_, index) => 10_000 + index * 300)
     expect(hear(many)).toEqual(many.slice(-30))
   })
 

@@ -105,6 +105,7 @@ describe('a refresh', () => {
     expect(refreshDelay(policy, Infinity, true, 0)).toBe(Infinity)
     expect(refreshDelay(policy, Infinity, false, 0.5)).toBe(Infinity)
     expect(usableTime(policy, Infinity)).toBe(Infinity)
+    expect(usableTime(createPolicy({ minValidity: Infinity }), Infinity)).toBe(Infinity)
   })
 })
 

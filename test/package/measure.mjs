@@ -7,7 +7,7 @@ const adapters = Object.keys(JSON.parse(readFileSync(at('package.json'), 'utf8')
   .map((path) => path.slice(2))
   .filter((name) => existsSync(at(`src/adapters/${name}.ts`)))
 
-const limits = { core: 13_000, adapter: 700 }
+const limits = { core: 13_100, adapter: 700 }
 const measured = [
   { name: 'core', limit: limits.core, code: `export { createSession, fromEndpoint } from 'inbox-session'` },
   { name: 'index', code: `export * from 'inbox-session'` },

@@ -95,8 +95,9 @@ const expectedLifetime = (
   if (end === undefined) return undefined
   if (serverTime !== undefined) return Math.min(end * 1_000 - serverTime, most)
   const left = (end - nowSeconds) * 1_000
-  if (whole === Infinity) return left
-  return left <= 0 && whole > 0 ? whole : Math.min(whole, left)
+  if (iat === undefined) return left
+  const issued = Math.min((end - iat) * 1_000, most)
+  return left <= 0 && issued > 0 ? issued : Math.min(issued, left)
 }
 
 describe('the lifetime', () => {

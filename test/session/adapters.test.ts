@@ -1,3 +1,4 @@
+import { SessionError } from 'inbox-session'
 import { describe, expect, it } from 'vitest'
 import { journaling } from '../support/journal.js'
 import { createScene, watch } from '../support/scene.js'
@@ -103,5 +104,62 @@ describe('one adapter’s failure is its own (F100)', () => {
     await session.signOut()
     expect(journal.map((line) => line.split(' of ')[0])).toEqual(['attach ann 1', 'detach handle 1', 'detach too late'])
     expect(errors()).toEqual(['adapter_failed'])
+  })
+
+  it('one that hangs is told by name, and by what it did not do in time', async () => {
+    const { session, world, of } = await start()
+    session.attach({ name: 'bell', attach: () => new Promise<never>(() => {}) })
+    await world.advance(5_000)
+    const message = 'The adapter "bell" failed to attach in time'
+    expect(of('error')).toMatchObject([{ code: 'adapter_failed', message }])
+  })
+
+  it('one that passes on an error of ours is to blame all the same, and says which it was', async () => {
+    const { session, world, renew, of } = await start()
+    const update = () => Promise.reject(new SessionError('timeout', 'too slow'))
+    session.attach({ name: 'bell', attach() {}, update })
+    await world.flush()
+    await renew()
+    const message = 'The adapter "bell" failed to update (too slow)'
+    expect(of('error')).toMatchObject([{ code: 'adapter_failed', message }])
+  })
+
+  it('one that is let go of while it attaches has no fault in how that ends', async () => {
+    const { session, world, errors } = await start()
+    const { adapter } = journaling({
+      attach: ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('left')))),
+    })
+    session.attach(adapter)
+    await world.flush()
+    await session.signOut()
+    expect(errors()).toEqual([])
+  })
+
+  it('one that says its token was accepted does not get it again', async () => {
+    const { session, world } = await start()
+    const { adapter, journal, contexts } = journaling()
+    session.attach(adapter)
+    await world.flush()
+    contexts[0]!.report({ kind: 'accepted' })
+    await world.advance(60_000)
+    expect(journal).toEqual(['attach ann 1'])
+  })
+
+  it('one that waits for its next try is not tried sooner because another one is attached', async () => {
+    const { session, world } = await start()
+    let attempts = 0
+    const attach = () => {
+      attempts++
+      throw new Error('not ready')
+    }
+    session.attach({ name: 'broken', attach })
+    await world.advance(2_000)
+    const before = attempts
+    session.attach(journaling().adapter)
+    await world.flush()
+    expect(attempts).toBe(before)
+    await world.advance(1_500)
+    expect(attempts).toBe(before + 1)
   })
 })

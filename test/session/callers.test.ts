@@ -35,6 +35,34 @@ describe('getToken', () => {
     expect((await failureOf(session.getToken())).code).toBe('source_failed')
   })
 
+  it('never hands out a token in the very moment it is spent (G9)', async () => {
+    const { backend, session, world, first } = await start()
+    backend.fail()
+    await world.advance(0.9 * hour)
+    world.jump(hour - 5_001 - 0.9 * hour)
+    expect(await session.getToken()).toBe(first)
+    world.jump(1)
+    expect((await failureOf(session.getToken())).code).toBe('source_failed')
+  })
+
+  it('of a due token begins its refresh where the timer is late, and keeps nobody waiting', async () => {
+    const { backend, session, world, first } = await start()
+    const answer = backend.hold()
+    world.jump(0.9 * hour)
+    expect(await session.getToken()).toBe(first)
+    await world.flush()
+    expect(backend.calls).toHaveLength(2)
+    await answer.resolve()
+    expect(await session.getToken()).toBe(backend.minted[1])
+  })
+
+  it('makes nothing anew for each caller while the token is good', async () => {
+    const { session } = await start()
+    const once = session.getToken()
+    expect(session.getToken()).toBe(once)
+    expect(session.refreshUserToken()).toBe(once)
+  })
+
   it('works without the session it was taken from', async () => {
     const { session, first } = await start()
     const { getToken, refreshUserToken } = session
@@ -129,6 +157,14 @@ describe('getToken({ minValidity }) and ({ maxAge })', () => {
       expect(backend.calls).toHaveLength(2)
     },
   )
+
+  it.each([{ minValidity: 60_000 }, { maxAge: 1_800_000 }])('call nobody where the token meets %j', async (options) => {
+    const { backend, session, world, first } = await start()
+    world.jump(1_200_000)
+    expect(await session.getToken(options)).toBe(first)
+    await world.flush()
+    expect(backend.calls).toHaveLength(1)
+  })
 
   it('wait for the refresh that is under way anyway, while others get the good token', async () => {
     const { backend, session, world, first } = await start()

@@ -143,6 +143,14 @@ describe('a 403 from the endpoint', () => {
     expect(session.state.status).toBe('fresh')
   })
 
+  it('within 10 s of a wake is tried again also where another failure came first', async () => {
+    const { backend, session, world } = await wakeUp(http(503))
+    backend.answer = http(403)
+    await world.advance(2_000)
+    expect(backend.calls).toHaveLength(3)
+    expect(session.state).toMatchObject({ status: 'waiting', error: { status: 403 } })
+  })
+
   it('later than that is final', async () => {
     const running = await onItsWay()
     await running.world.wake()

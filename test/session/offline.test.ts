@@ -139,4 +139,35 @@ describe('offline', () => {
     expect(backend.calls.length).toBeGreaterThanOrEqual(1)
     expect(backend.calls.length).toBeLessThanOrEqual(25)
   })
+
+  it('after a failure whoever takes the good token asks for no look whether that is true', async () => {
+    const { backend, session, world } = createScene({ retry: { minDelay: 60_000 } })
+    session.signIn('ann')
+    const first = await session.getToken()
+    backend.fail()
+    world.jump(50 * minute)
+    await world.advance(0)
+    expect(session.state).toMatchObject({ status: 'waiting', token: { generation: 1 } })
+    const before = backend.calls.length
+    await world.setOnline(false)
+    for (let time = 0; time < 8; time++) {
+      expect(await session.getToken()).toBe(first)
+      await world.advance(30_000)
+    }
+    expect(backend.calls).toHaveLength(before)
+  })
+
+  it('a storage that hangs keeps nobody from the token that came by another way', async () => {
+    let push = (_: string) => {}
+    const storage = { ...memoryStorage(), getItem: () => new Promise<never>(() => {}) }
+    const { session, world } = createScene({
+      ...{ storage, world: offlineWorld() },
+      subscribe: (run) => ((push = run), () => {}),
+    })
+    session.signIn('ann')
+    push('pushed')
+    const asked = watch(session.getToken({ minValidity: 1 }))
+    await world.flush()
+    expect(asked.value).toBe('pushed')
+  })
 })

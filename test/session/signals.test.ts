@@ -46,6 +46,13 @@ describe('an SDK that reports', () => {
     expect(of('expired')).toHaveLength(1)
   })
 
+  it('names the token that is refused has it replaced, if it is the current one', async () => {
+    const { backend, session, first, report } = await start()
+    await report({ kind: 'rejected', token: first })
+    expect(backend.calls.map(({ reason }) => reason)).toEqual(['initial', 'rejected'])
+    expect(await session.getToken()).not.toBe(first)
+  })
+
   it('a refusal of a token that was replaced meanwhile costs nothing', async () => {
     const { backend, session, first, report, world } = await start()
     await Promise.all([session.refresh(), world.advance(1_000)])

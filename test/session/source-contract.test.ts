@@ -164,6 +164,15 @@ describe('a source that speaks first', () => {
     expect(await session.getToken()).not.toBe(first)
   })
 
+  it('and says again what is known, or was known before, has said nothing wrong', async () => {
+    const { session, world, first, push, errors } = await signedIn()
+    push(first)
+    await Promise.all([session.refresh(), world.advance(minute)])
+    push(first)
+    expect(errors()).toEqual([])
+    expect(session.state).toMatchObject({ status: 'fresh', token: { generation: 2 } })
+  })
+
   it('and says null has signed out over there', async () => {
     const { backend, session, world, push, of } = await signedIn()
     push(null)

@@ -1,6 +1,7 @@
 import type { SessionState } from 'inbox-session'
 import { describe, expect, it } from 'vitest'
 import { createScene, failureOf } from '../support/scene.js'
+import { tokenFor } from '../support/tokens.js'
 import { start } from '../support/world.js'
 
 const hour = 3_600_000
@@ -133,5 +134,33 @@ describe('signIn with a token that came with the page', () => {
     session.signIn('ann', initial as never)
     expect(await session.getToken()).toBe(backend.minted[0])
     expect(errors()).toEqual([code])
+  })
+
+  it('is spread like any first token: a crowd that loaded the page at one time does not come back at one time', async () => {
+    const { backend, session, world } = createScene({ random: () => 0 })
+    session.signIn('ann', { token: 'opaque', expiresIn: 3_600 })
+    await world.advance(359_999)
+    expect(backend.calls).toEqual([])
+    await world.advance(1)
+    expect(backend.calls).toHaveLength(1)
+  })
+
+  it('is not looked at where that user is signed in already', async () => {
+    const { backend, session, errors, of } = createScene()
+    session.signIn('ann')
+    const first = await session.getToken()
+    for (const initial of [{} as never, { token: 'other', expiresIn: 60 }]) session.signIn('ann', initial)
+    expect(await session.getToken()).toBe(first)
+    expect([errors(), of('token').length, backend.calls.length]).toEqual([[], 1, 1])
+  })
+
+  it('is not compared with what the user before had', async () => {
+    const { backend, session, errors } = createScene()
+    session.signIn('ann')
+    await session.getToken()
+    const earlier = tokenFor('bob', start - 60_000)
+    session.signIn('bob', earlier)
+    expect(await session.getToken()).toBe(earlier)
+    expect([errors(), backend.calls.length]).toEqual([[], 1])
   })
 })

@@ -60,6 +60,6 @@ export async function replay(scenario: Scenario): Promise<Failure | undefined> {
 export const report = ({ broken, log, scenario }: Failure): string =>
   [
     `Seed ${scenario.seed}: ${broken[0]}`,
-    ...log.slice(-120).map((line) => `  ${line}`),
+    ...log.slice(-400).map((line) => `  ${line}`),
     `Again: npm run simulate -- --replay '${JSON.stringify(scenario)}'`,
   ].join('\n')

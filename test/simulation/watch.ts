@@ -98,7 +98,8 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
     const before = calls.filter(({ budget }) => budget.startsWith(id)).at(-1)
     const told = (other: Window): boolean =>
       isRunning(other) &&
-      other.session.state.status !== 'closed' &&
+      // Who has a final verdict tells no newcomer of it.
+      !/closed|failed/.test(other.session.state.status) &&
       Math.max(other.since, other.signedIn.get(id) ?? Infinity) < before!.at
     if (before && !windows.some(told)) turn(id)
     const budget = `${id} ${turns.get(id) ?? 0}`

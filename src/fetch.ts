@@ -31,7 +31,7 @@ const toPrefix = (entry: string): string => {
 
 /**
  * A `fetch` with the session's token in it, for `origins` only; any other request, and one that brings a header of that name
- * itself, goes through untouched.
+ * itself, goes through unchanged.
  *
  * A 401 is answered by asking the session for a newer token and one second send with the same bytes. The first 401 comes out
  * where there is no newer token, the user has changed meanwhile, or the body was a one-shot ReadableStream.

@@ -139,7 +139,15 @@ const checks = {
       .map((path) => path.slice(own.length + 1).replaceAll('\\', '/'))
       .filter((path) => !/^(dist\/[\w/.-]+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path))
     expectEqual(strange, [], 'files that do not belong there')
-    const traces = ["from 'vitest'", 'happy-dom', 'fast-check', 'sourceMappingURL', 'node_modules', root, homedir() + '/']
+    const traces = [
+      "from 'vitest'",
+      'happy-dom',
+      'fast-check',
+      'sourceMappingURL',
+      'node_modules',
+      root,
+      homedir() + '/',
+    ]
     for (const path of paths.filter((name) => name.includes(join(own, 'dist')))) {
       const text = readFileSync(path, 'utf8')
       const found = traces.filter((trace) => text.includes(trace))

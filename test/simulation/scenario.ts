@@ -129,8 +129,8 @@ export function draw(seed: number): Scenario {
     storageDelay: pick(0, 20),
   }
   const acts = Object.entries({ ...always(pick, setup), ...(lossy && lossyOnes(pick)) }).filter(
-    // A message that waited in a stopped page while the clock was set back cannot be told from a fresh one.
-    ([act]) => !(clock === 'set' && act === 'stop'),
+    // A message that waited, or is posted again, when the clock was set back cannot be told from a fresh one.
+    ([act]) => !(clock === 'set' && /^(stop|repeat)$/.test(act)),
   )
   if (clock === 'set') acts.push(['setWallClock', [2, () => pick(-3_600_000, 3_600_000, 86_400_000, 0)]])
   const total = acts.reduce((sum, [, [weight]]) => sum + weight, 0)

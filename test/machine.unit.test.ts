@@ -609,6 +609,14 @@ describe('another tab', () => {
     expect(hear(many)).toEqual(many.slice(-30))
   })
 
+  it('fails while this one is calling and knows of thirty older failures: the newer ones are counted (G1)', () => {
+    const old = Array.from({ length: 30 }, (_, index) => start - 10 * minute + index * 1_000)
+    const recent = Array.from({ length: 10 }, (_, index) => start - 10_000 + index * 1_000)
+    const driver = createDriver(stateOf({ user: ada, status: 'fetching', calledAt: start, flight: 1, calls: old }))
+    const news = { type: 'failure', calling: true, error: down, retryAt: start, attempt: 10, calls: recent } as const
+    expect(driver.on(news).calls.slice(-10)).toEqual(recent)
+  })
+
   it('fails ten times in a minute: this one keeps to the budget they share (G1)', () => {
     const driver = signedIn()
     const calls = Array.from({ length: 10 }, (_, index) => start + index * 1_000)

@@ -208,7 +208,9 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
       const at = refused.get(token.value) ?? Infinity
       const id = nameOf(token.user)
       const knows = (one: Window): boolean =>
-        isRunning(one) && Math.max(one.since, one.signedIn.get(id) ?? Infinity) < at
+        isRunning(one) &&
+        one.session.state.status !== 'closed' &&
+        Math.max(one.since, one.signedIn.get(id) ?? Infinity) < at
       const late = browser.now - Math.max(at, window.since + grace) > grace
       // A storage that fails keeps what was to be removed.
       hasFailed ||= Boolean(browser.storage.fault)

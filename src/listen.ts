@@ -82,7 +82,7 @@ export function listen(user: User, desk: Desk): Listening {
   }
 
   const hear = (news: News): void => {
-    const { token, last, dueAt } = state()
+    const { token, last, dueAt, spentAt } = state()
     if (user !== state().user) return
     switch (news.type) {
       case 'ask':
@@ -93,7 +93,9 @@ export function listen(user: User, desk: Desk): Listening {
       case 'failure': {
         const { receivedAt, setback } = news
         // Who failed to replace an older token than ours, or before ours came, has not heard yet: then only the calls count.
-        const old = receivedAt < (token?.receivedAt ?? 0) || Math.max(...setback.calls) < (last?.receivedAt ?? 0)
+        // A token that ended while this page slept is none.
+        const held = environment.now() < spentAt ? token : undefined
+        const old = receivedAt < (held?.receivedAt ?? 0) || Math.max(...setback.calls) < (last?.receivedAt ?? 0)
         return dispatch({ type: 'failure', ...setback, calling: old || desk.waiting() })
       }
       case 'refused': {

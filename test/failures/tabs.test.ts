@@ -1,3 +1,5 @@
+import { createSession } from 'inbox-session'
+import { createTestBrowser } from 'inbox-session/testing'
 import { expect, test } from 'vitest'
 import { type Window, createScene, failureOf, oneToken } from './scene.js'
 
@@ -263,4 +265,26 @@ test('F52 two users in two tabs share nothing, and neither signs the other out',
     expect(two.status()).toBe('fresh')
     expect(one.status()).toBe('signed-out')
   }
+})
+
+test('F43 tabs that wake with ended tokens before a dead backend learn from the first failure, and make no call each', async () => {
+  const browser = createTestBrowser()
+  const open = () => {
+    const tab = browser.tab()
+    const session = createSession({ source: tab.source, environment: tab })
+    session.signIn('ann')
+    return session
+  }
+  const sessions = Array.from({ length: 5 }, open)
+  await browser.advance(second)
+  browser.backend.fail({ status: 500 })
+  const { length } = browser.backend.calls
+  await browser.sleep(2 * 60 * minute)
+  sessions.push(open())
+  await browser.advance(400)
+  expect(browser.backend.calls.length - length).toBe(1)
+  expect(sessions.map(({ state }) => state.status)).toEqual(Array.from({ length: 6 }, () => 'waiting'))
+  const closing = Promise.all(sessions.map((session) => session.close()))
+  await browser.advance(second)
+  await closing
 })

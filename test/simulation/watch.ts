@@ -121,9 +121,11 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
     const calm = !lossy && browser.now - jumpedAt > 30_000
     must(!calm || !others.some(alive), 'G2: two calls at one time')
     const previous = others.at(-1)
+    const isNew = Boolean(previous) && backend.tokens.indexOf(previous!.token ?? '') >= previous!.tokens
     // A token from before a jump may have ended, or look as if.
     if (
       calm &&
+      isNew &&
       previous?.brought &&
       previous.at > jumpedAt &&
       isRunning(previous.window) &&

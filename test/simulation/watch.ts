@@ -214,7 +214,7 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
         isRunning(one) &&
         one.session.state.status !== 'closed' &&
         Math.max(one.since, one.signedIn.get(id) ?? Infinity) < at
-      const late = browser.now - Math.max(at, window.since + grace) > grace
+      const late = browser.now - Math.max(at, window.since + grace, jumpedAt) > grace
       // A storage that fails keeps what was to be removed.
       hasFailed ||= Boolean(browser.storage.fault)
       must(!late || hasFailed || !windows.some(knows), 'a refused token came back')

@@ -301,7 +301,7 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
     ] as const)
       for (const [index, at] of times.entries())
         must(
-          !((times[index + number + spare] ?? Infinity) - at < span - 1),
+          !((times[index + number + spare] ?? Infinity) - at < span),
           `G1: ${number + 1} calls of ${whose} for nothing`,
         )
   }

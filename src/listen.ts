@@ -47,6 +47,8 @@ export function listen(user: User, desk: Desk): Listening {
   let refusal: string | undefined
 
   const adopt = (adoption: Adoption | undefined): unknown => adoption && dispatch({ type: 'token', adoption })
+  const look = (reason: Reason): Promise<unknown> =>
+    desk.look(desk.expected(user, reason), gone.signal).then(adopt, () => {})
   const guarded = <T>(work: () => T): T | undefined => {
     const report = (error: unknown): void =>
       fail(toSessionError(error, 'source_failed', 'The subscription to the source failed'))
@@ -106,6 +108,8 @@ export function listen(user: User, desk: Desk): Listening {
         return dispatch({ type: 'sign-out', user, elsewhere: true })
       case 'return':
         peers.ask(last, Boolean(token && environment.now() < dueAt))
+        // A token that another tab took from the storage was announced when this page could not hear it.
+        void look('refresh')
         return dispatch({ type: 'return' })
     }
   }
@@ -122,8 +126,7 @@ export function listen(user: User, desk: Desk): Listening {
   return {
     peers,
     // Every request begins with this look. Offline there is none, and the saved token may be good all the same.
-    restoring:
-      status === 'waiting' ? desk.look(desk.expected(user, 'initial'), gone.signal).then(adopt, () => {}) : undefined,
+    restoring: status === 'waiting' ? look('initial') : undefined,
     share(before, event) {
       const { token, refused, status, attempt } = state()
       const sharing = Boolean(token) || (status === 'waiting' && attempt > 0)

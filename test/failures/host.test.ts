@@ -45,6 +45,20 @@ describe('the way back from the back/forward cache', () => {
     expect(scene.calls).toHaveLength(length)
   })
 
+  test('F86 with nobody there who could tell: a newer token that was saved meanwhile is taken over without a call', async () => {
+    const { scene, windows } = await away({ keep: true })
+    void windows[1].session.refresh()
+    await scene.advance(2 * second)
+    const newer = windows[1].token()!.value
+    void windows[1].session.close()
+    await scene.advance(second)
+    const { length } = scene.calls
+    windows[0].tab.comeBack()
+    await scene.advance(second)
+    expect(windows[0].token()!.value).toBe(newer)
+    expect(scene.calls).toHaveLength(length)
+  })
+
   test.each([
     ['nobody', () => {}],
     ['another user', ({ session }: Window) => session.signIn('bob')],

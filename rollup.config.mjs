@@ -10,6 +10,8 @@ const entries = {
   suprsend: 'build/adapters/suprsend.js',
   engagespot: 'build/adapters/engagespot.js',
   notifizz: 'build/adapters/notifizz.js',
+  react: 'build/react.js',
+  vue: 'build/vue.js',
   testing: 'build/testing/index.js',
 }
 
@@ -26,7 +28,7 @@ const declarations = {
 export default [
   {
     input: entries,
-    external: ['jwt-decode', 'eventemitter3'],
+    external: ['jwt-decode', 'eventemitter3', 'react', 'vue'],
     output: { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].js' },
     plugins: [declarations],
   },

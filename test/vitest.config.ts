@@ -16,6 +16,7 @@ export default defineConfig({
       : [
           { find: /^inbox-session$/, replacement: at('src/index.ts') },
           { find: /^inbox-session\/testing$/, replacement: at('src/testing/index.ts') },
+          { find: /^inbox-session\/(react|vue)$/, replacement: at('src/$1.ts') },
           { find: /^inbox-session\/(.+)$/, replacement: at('src/adapters/$1.ts') },
         ],
   },

@@ -1,6 +1,6 @@
 import type { Environment, Unsubscribe } from './environment/environment.js'
 import { SessionError, toSessionError } from './errors.js'
-import { type GetTokenOptions, check } from './policy.js'
+import type { GetTokenOptions } from './policy.js'
 import type { Token, User } from './token.js'
 import { within } from './within.js'
 
@@ -73,8 +73,8 @@ interface Held<Handle> {
 const callLimit = 5_000
 const kinds = /^(expir(ing|ed)|rejected|session-lost|accepted)$/
 
-/** Brings an adapter where it is wanted: attach → update* → detach, never two calls at once. */
-export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): Attachment {
+/** Brings an adapter where it is wanted, once `before` has settled: attach → update* → detach, never two calls at once. */
+export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk, before?: Promise<void>): Attachment {
   const { environment, delay } = desk
   const { name: given }: { readonly name: unknown } = adapter
   const name = String(given)
@@ -90,8 +90,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
   let attachAt = 0
   let repeatAt = 0
   let cancelRetry: Unsubscribe = () => {}
-  let busy = false
-  let running: Promise<void> | undefined
+  let busy = Boolean(before)
 
   const contextOf = (given: Token, { signal }: AbortController): AdapterContext => ({
     token: given,
@@ -182,6 +181,7 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
     for (let step; (step = next());) await step
     busy = false
   }
+  let running = before?.then(run)
 
   const go = (): void => {
     if (busy) return
@@ -212,30 +212,5 @@ export function createAttachment<Handle>(adapter: Adapter<Handle>, desk: Desk): 
       go()
     },
     settled: async () => running,
-  }
-}
-
-/** All adapters of a session. */
-export function createAttachments(desk: Desk): {
-  /** Returns what takes the adapter off again. */
-  add<Handle>(adapter: Adapter<Handle>): () => Promise<void>
-  /** Tells each what is wanted of it now. */
-  bring(): void
-  settled(): Promise<unknown>
-} {
-  const all = new Set<Attachment>()
-  return {
-    add(adapter) {
-      check(typeof adapter?.attach === 'function', 'adapter')
-      const attachment = createAttachment(adapter, desk)
-      all.add(attachment)
-      return () => {
-        all.delete(attachment)
-        attachment.want(undefined, undefined, 'detach')
-        return attachment.settled()
-      }
-    },
-    bring: () => all.forEach((attachment) => attachment.want(...desk.wanted())),
-    settled: () => Promise.all([...all].map((attachment) => attachment.settled())),
   }
 }

@@ -47,7 +47,7 @@ export interface Flights {
   /** Whether an answer of the source is waited for. */
   waiting(): boolean
   /** An answer that came without a call: checked and saved like any other. Throws the SessionError that says what is wrong with it. */
-  take(answer: unknown, expected: Expectation): Adoption
+  take(answer: unknown, expected: Expectation, since?: number, arrived?: number): Adoption
   /** A token that was written down, here or in another tab, if it is good, new and that user's. */
   restore(record: TokenRecord | undefined, expected: Expectation, from: Adoption['from']): Adoption | undefined
   /** The saved token, if it is still good for that user. */
@@ -72,9 +72,14 @@ export function createFlights(
   let waiting = 0
 
   /** Checks an answer of a call that began at `since`: its token with a schedule, or throws the SessionError that says why not. */
-  const examine = (answer: unknown, since: number, { user, last, refused, reason }: Expectation): Adoption => {
+  const examine = (
+    answer: unknown,
+    since: number,
+    { user, last, refused, reason }: Expectation,
+    arrived: number = now(),
+  ): Adoption => {
     if (answer === null) throw new UnauthorizedError()
-    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since, now())
+    const { lifetime = policy.fallbackLifetime, value, claims, extra, basis, odd } = readAnswer(answer, since, arrived)
     if (!isSubject(user, claims, subject))
       throw new SessionError('subject_mismatch', 'The token is for another user; see the option "subject".')
     const stated = basis !== 'none'
@@ -116,8 +121,8 @@ export function createFlights(
       : restore(record, expected, 'storage')
   }
 
-  const take = (answer: unknown, expected: Expectation, since: number = now()): Adoption => {
-    const adoption = examine(answer, since, expected)
+  const take = (answer: unknown, expected: Expectation, since: number = now(), arrived?: number): Adoption => {
+    const adoption = examine(answer, since, expected, arrived)
     shelf?.save(adoption.token, adoption.dueAt)
     return adoption
   }

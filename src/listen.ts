@@ -84,7 +84,7 @@ export function listen(user: User, desk: Desk): Listening {
   }
 
   const hear = (news: News): void => {
-    const { token, last, dueAt, spentAt } = state()
+    const { token, last, dueAt } = state()
     if (user !== state().user) return
     switch (news.type) {
       case 'ask':
@@ -95,8 +95,8 @@ export function listen(user: User, desk: Desk): Listening {
       case 'failure': {
         const { receivedAt, setback } = news
         // Who failed to replace an older token than ours, or before ours came, has not heard yet: then only the calls count.
-        // A token that ended while this page slept is none.
-        const held = environment.now() < spentAt ? token : undefined
+        // Unless ours is due as well.
+        const held = environment.now() < dueAt ? token : undefined
         const old = receivedAt < (held?.receivedAt ?? 0) || Math.max(...setback.calls) < (last?.receivedAt ?? 0)
         return dispatch({ type: 'failure', ...setback, calling: old || desk.waiting() })
       }

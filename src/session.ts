@@ -1,5 +1,6 @@
 import type { Session, SessionOptions } from './api.js'
-import { type DetachReason, createAttachments, isRefusal } from './attach.js'
+import { type DetachReason, isRefusal } from './attach.js'
+import { createAttachments } from './attachments.js'
 import { answerFor, createCallers, satisfies } from './callers.js'
 import { SessionError } from './errors.js'
 import { createEvents } from './events.js'
@@ -72,9 +73,9 @@ export function createSession(options: SessionOptions): Session {
   })
 
   /** A token that came without a call, if it is good and new. */
-  const accept = (user: User, answer: unknown): Adoption | undefined => {
+  const accept = (user: User, answer: unknown, arrived?: number): Adoption | undefined => {
     try {
-      return take(answer, expected(user, 'initial'))
+      return take(answer, expected(user, 'initial'), now(), arrived)
     } catch (error) {
       const failure = error as SessionError
       if (failure.code !== 'stale_token') fail(failure)
@@ -124,9 +125,7 @@ export function createSession(options: SessionOptions): Session {
     const was = before.user
     const moved = user !== was
     const launching = status === 'fetching' && state.flight !== before.flight
-
     const previous = view
-
     // What can be read of the session comes first: everything below may call foreign code.
     view = viewOf(state, previous)
     hot = token && Promise.resolve(token.value)
@@ -208,7 +207,8 @@ export function createSession(options: SessionOptions): Session {
     // What still waits its turn may change who is signed in: then the machine decides.
     if (same && !again && !inbox.busy()) return
     const user = again ? current! : asked
-    dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
+    // A page may have been kept, with its token in it, for as long as you like.
+    dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial, NaN) })
   }
 
   const close = async (): Promise<void> => {

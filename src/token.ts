@@ -106,14 +106,15 @@ const readLifetime = (
   const exp = [answer.expiresAt, claims.exp].find((time) => time !== undefined)
   const end = [answer.expiresAt, claims.exp].map(epoch).find((time) => time === time) ?? NaN
   const odd = exp !== undefined && !(typeof exp === 'number' && exp * 1e3 === end)
+  const left = end - now
   // Whatever a backend, a proxy or a record says: no token lives longer than from its iat to its exp.
   const issued = clockTime(claims.iat)
-  const most = epoch(claims.exp) > issued ? epoch(claims.exp) - issued : Infinity
+  const allowed = epoch(claims.exp) > issued ? epoch(claims.exp) - issued : Infinity
+  const most = arrived !== arrived && left === left ? Math.min(allowed, left) : allowed
   if (stated === stated) return { lifetime: Math.min(stated, most), basis: 'expiresIn' }
   if (end !== end) return { basis: 'none', odd }
   const byServer = end - clockTime(answer.serverTime)
   if (byServer === byServer) return { lifetime: Math.min(byServer, most), basis: 'server-clock', odd }
-  const left = end - now
   const whole = Math.min(end - issued, most)
   // A token that looks dead on arrival more likely met a wrong local clock than a backend that hands out dead ones.
   return whole < left || (whole > 0 && left < shortestLifetime + 1.2 * (arrived - now))
@@ -139,7 +140,8 @@ const read = (answer: unknown, now: number, arrived: number): Reading => {
 }
 
 /**
- * Reads a source's answer to a call that began at `now` and was answered at `arrived`.
+ * Reads a source's answer to a call that began at `now` and was answered at `arrived`; NaN: it was kept somewhere, nobody knows
+ * for how long. Then its end by the local clock counts, whatever else is said.
  * Throws `invalid_answer`; the message never quotes the answer.
  */
 export function readAnswer(answer: unknown, now: number, arrived: number = now): Reading {

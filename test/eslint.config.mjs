@@ -33,12 +33,12 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/**/*.ts', 'examples/**/*.ts'],
+    files: ['test/**/*.{ts,tsx}', 'examples/**/*.{ts,tsx}'],
     rules: { '@typescript-eslint/no-explicit-any': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
     // A test that does not await its expectation passes whatever happens.
-    files: ['test/**/*.ts', 'examples/**/*.ts'],
+    files: ['test/**/*.{ts,tsx}', 'examples/**/*.{ts,tsx}'],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
     rules: { '@typescript-eslint/no-floating-promises': 'error', '@typescript-eslint/await-thenable': 'error' },
   },
@@ -95,6 +95,11 @@ export default defineConfig(
   {
     files: ['src/environment/**/*.ts'],
     rules: { 'no-restricted-globals': 'off', 'no-restricted-properties': 'off' },
+  },
+  {
+    // The one word of advice of a binding, in development.
+    files: ['src/react.ts'],
+    rules: { 'no-restricted-globals': ['error', ...outside.filter((name) => !/console|process/.test(name))] },
   },
   {
     // What an SDK keeps to itself has no types.

@@ -16,7 +16,7 @@ const floors = [
   ],
   ...['environment/lock', 'environment/marks', 'environment/channel', 'environment/handover', 'environment/tabs'],
   ...['environment/browser', 'state', 'machine'],
-  ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach'],
+  ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach', 'attachments'],
   ...['queue', 'api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
   ...['adapters/*', 'bridge/protocol', 'bridge/*', 'react', 'vue', 'testing/*', 'script'],
 ]

@@ -184,6 +184,21 @@ test('F43 so they do while the app in each of them asks all the time', async () 
   expect(scene.calls.length).toBeLessThanOrEqual(10)
 })
 
+test('F43 so do tabs that hold the same token since different times, once it is due in both', async () => {
+  const scene = createScene({ seed: 43, refreshAt: [0.3, 0.31] })
+  const initial = { token: 'static', expiresIn: 1_000 }
+  scene.open({ initial })
+  await scene.advance(100 * second)
+  scene.open({ initial })
+  scene.browser.backend.fail({ status: 503 })
+  await scene.advance(500 * second)
+  const { length } = scene.calls
+  await scene.advance(300 * second)
+  const times = scene.calls.slice(length - 1).map(({ at }) => at)
+  expect(times.length).toBeGreaterThan(5)
+  for (const [index, at] of times.slice(1).entries()) expect(at - times[index]!).toBeGreaterThan(30 * second)
+})
+
 test.each([
   ['by a message', {}],
   ['by a note where there are no channels', { channels: 'absent' as const }],

@@ -17,6 +17,12 @@ const virtual = (code) => ({
   load: (id) => (id === '\0entry' ? code : null),
 })
 
+/** What a bundler of an app does when it builds for production. */
+const production = {
+  name: 'production',
+  renderChunk: (code) => code.replaceAll('process.env.NODE_ENV', '"production"'),
+}
+
 /** The minified ES module an app that contains `code` would ship; both dependencies are in it unless they are `external`. */
 export async function bundle(code, { external = [], treeshake = true } = {}) {
   const built = await rollup({
@@ -30,7 +36,7 @@ export async function bundle(code, { external = [], treeshake = true } = {}) {
     },
   })
   const options = { ecma: 2020, module: true, compress: { passes: 3 }, format: { comments: false } }
-  const { output } = await built.generate({ format: 'es', plugins: [terser(options)] })
+  const { output } = await built.generate({ format: 'es', plugins: [production, terser(options)] })
   await built.close()
   return output.map((chunk) => chunk.code).join('')
 }

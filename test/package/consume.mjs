@@ -16,13 +16,14 @@ const own = join(modules, 'inbox-session')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entries = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'))
 const names = entries.map((path) => 'inbox-session' + path.slice(1))
+const frameworks = Object.keys(manifest.peerDependencies)
 const adapters = ['courier', 'suprsend', 'engagespot', 'notifizz']
 const values = ['createSession', 'fromEndpoint', 'fromFirebase', 'withToken', 'memoryStorage']
 values.push('isSessionError', 'SessionError', 'UnauthorizedError')
 
 const run = async (command, args, cwd = folder) => {
   try {
-    return (await promisify(execFile)(command, args, { cwd, timeout: 20_000 })).stdout
+    return (await promisify(execFile)(command, args, { cwd, timeout: 120_000 })).stdout
   } catch (error) {
     throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}`.trim() || error.message)
   }
@@ -40,7 +41,8 @@ async function install() {
   const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
   mkdirSync(own, { recursive: true })
   await run('tar', ['-xzf', JSON.parse(packed)[0].filename, '-C', own, '--strip-components=1'])
-  for (const name of Object.keys(manifest.dependencies))
+  mkdirSync(join(modules, '@types'))
+  for (const name of [...Object.keys(manifest.dependencies), ...frameworks, '@types/react'])
     symlinkSync(join(root, 'node_modules', name), join(modules, name))
 }
 
@@ -91,7 +93,9 @@ const checks = {
     )
   },
   'importing starts nothing that keeps Node alive and touches no global': async () => {
+    // What the frameworks themselves do when they are imported is their own affair.
     const code = `
+      for (const name of ${JSON.stringify(frameworks)}) await import(name)
       const globals = Object.getOwnPropertyNames(globalThis).join()
       const alive = process.getActiveResourcesInfo()
       const started = []
@@ -118,7 +122,10 @@ const checks = {
   },
   'a bare import leaves nothing in a bundle, whatever the bundler believes about side effects': async () => {
     for (const name of names) {
-      const options = { treeshake: { moduleSideEffects: 'no-external' }, external: Object.keys(manifest.dependencies) }
+      const options = {
+        treeshake: { moduleSideEffects: 'no-external' },
+        external: [...Object.keys(manifest.dependencies), ...frameworks],
+      }
       const strict = await bundle(`import '${name}'`, options)
       if (strict.trim().length > 1) throw new Error(`${name} does something when imported: ${strict.slice(0, 200)}`)
       const stdin = { contents: `import '${name}'`, resolveDir: folder }
@@ -128,6 +135,7 @@ const checks = {
         minify: true,
         write: false,
         format: 'esm',
+        external: frameworks,
         logLevel: 'silent',
       })
       expectEqual(trusting.outputFiles[0].text.trim(), '', name)
@@ -157,7 +165,7 @@ const checks = {
   'the lock file depends on no host and no folder': () => {
     const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
     const bad = Object.entries(JSON.parse(lock).packages)
-      .filter(([path, { resolved, link }]) => resolved || link || path.startsWith('..'))
+      .filter(([path, { resolved }]) => (resolved && !manifest.workspaces.includes(resolved)) || path.startsWith('..'))
       .map(([path]) => path)
     expectEqual(bad, [], 'packages with an address')
     if (lock.includes('file:')) throw new Error('package-lock.json has a file: entry')

@@ -7,9 +7,12 @@ import type { TraceEntry, Unsubscribe, User } from 'inbox-session'
 import { courier, type CourierDatastoreLike, type CourierLike } from 'inbox-session/courier'
 import { engagespot, type EngagespotLike } from 'inbox-session/engagespot'
 import { notifizz, type NotifizzOptions } from 'inbox-session/notifizz'
+import { useAdapter, useSession, useToken } from 'inbox-session/react'
 import { suprsend, type SuprSendLike } from 'inbox-session/suprsend'
 import { createTestBrowser, createTestSource, createTestToken, testAdapter, testStorage } from 'inbox-session/testing'
 import type { TestBrowser, TestTab } from 'inbox-session/testing'
+import * as vue from 'inbox-session/vue'
+import type { ComputedRef, ShallowRef } from 'vue'
 
 declare const shared: CourierLike
 declare const datastore: CourierDatastoreLike
@@ -95,3 +98,16 @@ given.reject(new Error('down'))
 const steps: Promise<void>[] = [browser.advance(1_000), browser.sleep(1_000), simulated.signOut()]
 const suites: (() => void)[] = [() => testStorage('mine', () => storage), () => testAdapter('mine', () => own)]
 void [steps, suites]
+
+export function Inbox({ apiKey }: { apiKey: string }): string {
+  const seen: SessionState = useSession(session)
+  const raw: string | undefined = useToken(session)
+  useAdapter(session, () => notifizz(() => ({ destroy: () => undefined }), { apiKey }), [apiKey])
+  return `${seen.status} ${raw?.length}`
+}
+export function setup(): object {
+  const seen: Readonly<ShallowRef<SessionState>> = vue.useSession(session)
+  const raw: ComputedRef<string | undefined> = vue.useToken(session)
+  vue.useAdapter(session, () => own)
+  return { seen, raw }
+}

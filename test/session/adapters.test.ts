@@ -163,3 +163,92 @@ describe('one adapter’s failure is its own (F100)', () => {
     expect(attempts).toBe(before + 1)
   })
 })
+
+describe('an adapter that follows another one of its name', () => {
+  const pair = (detach?: () => Promise<void>) => {
+    const { adapter, journal } = journaling()
+    const { detach: letGo } = adapter
+    adapter.detach = async (...given) => {
+      await detach?.()
+      return letGo!(...given)
+    }
+    return { adapter, journal }
+  }
+
+  it('is attached when the first has let go, though nobody waited', async () => {
+    const { session, world } = await start()
+    const { adapter, journal } = pair()
+    const first = session.attach(adapter)
+    await world.flush()
+    void first()
+    const second = session.attach(adapter)
+    await world.flush()
+    expect(journal).toEqual(['attach ann 1', 'detach handle 1 of ann 1 by detach', 'attach ann 1'])
+    await second()
+    expect(journal.slice(3)).toEqual(['detach handle 2 of ann 1 by detach'])
+  })
+
+  it('is so too where all of it happens in one moment', async () => {
+    const { session, world } = await start()
+    const { adapter, journal } = pair()
+    void session.attach(adapter)()
+    const second = session.attach(adapter)
+    void second()
+    session.attach(adapter)
+    await world.flush()
+    expect(journal.at(-1)).toBe('attach ann 1')
+    const count = (what: string) => journal.filter((line) => line.startsWith(what)).length
+    expect(count('attach') - count('detach')).toBe(1)
+  })
+
+  it('waits 5 s for one that hangs, gets the newest token then, and nobody of another name waits', async () => {
+    const { session, world, renew } = await start()
+    const hanging = pair(() => new Promise<never>(() => {}))
+    const { adapter, journal } = journaling()
+    const other = journaling({}, 'other')
+    const first = session.attach(hanging.adapter)
+    await world.flush()
+    void first()
+    session.attach(adapter)
+    session.attach(other.adapter)
+    await world.flush()
+    expect([journal, other.journal]).toEqual([[], ['attach ann 1']])
+    await renew()
+    await world.advance(3_999)
+    expect(journal).toEqual([])
+    await world.advance(1)
+    expect(journal).toEqual(['attach ann 2'])
+  })
+
+  it('that is taken off before its turn is never attached', async () => {
+    const { session, world } = await start()
+    const hanging = pair(() => new Promise<never>(() => {}))
+    const { adapter, journal } = journaling()
+    const first = session.attach(hanging.adapter)
+    await world.flush()
+    void first()
+    let gone = false
+    void session
+      .attach(adapter)()
+      .then(() => (gone = true))
+    await world.flush()
+    expect(gone).toBe(false)
+    await world.advance(5_000)
+    expect([journal, gone]).toEqual([[], true])
+  })
+
+  it('signOut waits for one that is on its way out', async () => {
+    const { session, world } = await start()
+    const { now, schedule } = world.environment
+    const { adapter } = pair(() => new Promise<void>((resolve) => void schedule(now() + 2_000, resolve)))
+    const first = session.attach(adapter)
+    await world.flush()
+    void first()
+    let out = false
+    void session.signOut().then(() => (out = true))
+    await world.advance(1_999)
+    expect(out).toBe(false)
+    await world.advance(1)
+    expect(out).toBe(true)
+  })
+})

@@ -136,6 +136,33 @@ describe('signIn with a token that came with the page', () => {
     expect(errors()).toEqual([code])
   })
 
+  it.each([
+    ['its claims alone', {}],
+    ['the time of the server when it was made', { serverTime: start - 600_000 }],
+    ['how long it lived then', { expiresIn: 60 }],
+  ])('asks the source where the page was kept longer than its token lives, whose answer says %s', async (_, more) => {
+    const { backend, session, errors } = createScene()
+    session.signIn('ann', { token: tokenFor('ann', start - 600_000, 60), ...more })
+    expect(session.state).not.toHaveProperty('token')
+    expect(await session.getToken()).toBe(backend.minted[0])
+    expect(errors()).toEqual(['expired_on_arrival'])
+  })
+
+  it.each([{}, { serverTime: start - 600_000 }, { expiresIn: 3_600 }])(
+    'counts the time the page was kept (%o)',
+    (more) => {
+      const { session } = createScene()
+      session.signIn('ann', { token: tokenFor('ann', start - 600_000, 3_600), ...more })
+      expect(session.state).toMatchObject({ status: 'fresh', token: { expiresAt: start + 3_000_000 } })
+    },
+  )
+
+  it('gives it no more than its whole life where the device’s clock is behind', () => {
+    const { session } = createScene()
+    session.signIn('ann', tokenFor('ann', start + 7_200_000, 3_600))
+    expect(session.state).toMatchObject({ status: 'fresh', token: { expiresAt: start + 3_600_000 } })
+  })
+
   it('is spread like any first token: a crowd that loaded the page at one time does not come back at one time', async () => {
     const { backend, session, world } = createScene({ random: () => 0 })
     session.signIn('ann', { token: 'opaque', expiresIn: 3_600 })

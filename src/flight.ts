@@ -47,7 +47,7 @@ export interface Flights {
   /** Whether an answer of the source is waited for. */
   waiting(): boolean
   /** An answer that came without a call: checked and saved like any other. Throws the SessionError that says what is wrong with it. */
-  take(answer: unknown, expected: Expectation, since?: number, arrived?: number): Adoption
+  take(answer: unknown, expected: Expectation, arrived?: number): Adoption
   /** A token that was written down, here or in another tab, if it is good, new and that user's. */
   restore(record: TokenRecord | undefined, expected: Expectation, from: Adoption['from']): Adoption | undefined
   /** The saved token, if it is still good for that user. */
@@ -90,7 +90,7 @@ export function createFlights(
     if (refused.includes(value) || older || (same && stated))
       throw new SessionError('stale_token', 'The source answered an old token.', { retryable: stated })
     const spentAt = since + usableTime(policy, lifetime)
-    const dueAt = since + refreshDelay(policy, lifetime, reason === 'initial', environment.random())
+    const dueAt = since + refreshDelay(policy, lifetime, reason === 'initial' && !last, environment.random())
     if (lifetime < shortestLifetime || spentAt <= now())
       throw new SessionError('expired_on_arrival', `The token has ended (by ${basis}).`)
     const expiresAt = lifetime < Infinity ? since + lifetime : undefined
@@ -121,7 +121,7 @@ export function createFlights(
       : restore(record, expected, 'storage')
   }
 
-  const take = (answer: unknown, expected: Expectation, since: number = now(), arrived?: number): Adoption => {
+  const take = (answer: unknown, expected: Expectation, arrived?: number, since: number = now()): Adoption => {
     const adoption = examine(answer, since, expected, arrived)
     shelf?.save(adoption.token, adoption.dueAt)
     return adoption
@@ -159,7 +159,7 @@ export function createFlights(
         // A frozen page gets its answer when others have a newer one.
         const better = now() - since > policy.timeout && (await glance())
         signal.throwIfAborted()
-        const adoption = better || take(answer, expected, since)
+        const adoption = better || take(answer, expected, now(), since)
         // Saved before it is announced, where the storage does that at once.
         await Promise.resolve()
         signal.throwIfAborted()

@@ -18,7 +18,7 @@ export interface Desk extends Pick<Flights, 'restore' | 'look' | 'waiting'> {
   wake(): void
   expected(user: User, reason: Reason): Expectation
   /** A token that came without a call, if it is good and new. */
-  accept(user: User, answer: unknown): Adoption | undefined
+  accept(user: User, answer: unknown, arrived?: number): Adoption | undefined
   /** When to try again after `attempt` failures in a row. */
   delay(attempt: number): number
   fail(error: SessionError): void
@@ -121,7 +121,7 @@ export function listen(user: User, desk: Desk): Listening {
     peers.mark((shared = true))
   } else peers.ask(last, false)
   const stopWakes = environment.onWake(desk.wake)
-  const stopPushes = guarded(() => source.subscribe?.(push))
+  const stopPushes = guarded(() => source.subscribe?.(push, user))
 
   return {
     peers,

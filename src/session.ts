@@ -18,7 +18,6 @@ import { viewOf } from './view.js'
 import { within } from './within.js'
 
 const wakeGrace = 10_000
-const nothing = (): void => {}
 
 /**
  * A session, signed out. Makes no request, starts no timer and opens no channel before `signIn`; safe to call on a server.
@@ -35,7 +34,7 @@ export function createSession(options: SessionOptions): Session {
   let wokeAt = -Infinity
   let leaving: DetachReason
   let ears: Listening | undefined
-  let cancelTimer = nothing
+  let cancelTimer = (): void => {}
 
   /** Every change passes here: the machine decides, then the world follows. */
   const inbox = createQueue((event: Happening) => {
@@ -73,9 +72,9 @@ export function createSession(options: SessionOptions): Session {
   })
 
   /** A token that came without a call, if it is good and new. */
-  const accept = (user: User, answer: unknown, arrived?: number): Adoption | undefined => {
+  const accept: Desk['accept'] = (user, answer, arrived) => {
     try {
-      return take(answer, expected(user, 'initial'), now(), arrived)
+      return take(answer, expected(user, 'initial'), arrived)
     } catch (error) {
       const failure = error as SessionError
       if (failure.code !== 'stale_token') fail(failure)

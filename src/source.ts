@@ -10,8 +10,8 @@ import type { TokenAnswer, User } from './token.js'
  */
 export interface TokenSource {
   (request: TokenRequest): TokenAnswer | null | Promise<TokenAnswer | null>
-  /** For sources that can speak first (a native host): subscribed while someone is signed in. null: signed out over there. */
-  subscribe?(push: (answer: TokenAnswer | null) => void): Unsubscribe
+  /** For sources that can speak first (a native host): subscribed while `user` is signed in. null: signed out over there. */
+  subscribe?(push: (answer: TokenAnswer | null) => void, user?: User): Unsubscribe
 }
 
 /** What a source is called with. */

@@ -110,7 +110,7 @@ const readLifetime = (
   // Whatever a backend, a proxy or a record says: no token lives longer than from its iat to its exp.
   const issued = clockTime(claims.iat)
   const allowed = epoch(claims.exp) > issued ? epoch(claims.exp) - issued : Infinity
-  const most = arrived !== arrived && left === left ? Math.min(allowed, left) : allowed
+  const most = arrived !== arrived && left < allowed ? left : allowed
   if (stated === stated) return { lifetime: Math.min(stated, most), basis: 'expiresIn' }
   if (end !== end) return { basis: 'none', odd }
   const byServer = end - clockTime(answer.serverTime)

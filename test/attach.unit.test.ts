@@ -423,6 +423,14 @@ describe('what the SDK says', () => {
     expect(report).toHaveBeenLastCalledWith('sdk', { kind: 'expired' }, two)
   })
 
+  it('of a kind that only reads like one goes nowhere: who knows what else is in it', async () => {
+    const { want, say, report } = createScene()
+    await want(one)
+    for (const kind of [['expired'], { toString: () => 'expired', secret: one.value }, 'expired!'])
+      say({ kind } as never)
+    expect(report).not.toHaveBeenCalled()
+  })
+
   it('is about the newest token where the SDK fetches it by itself', async () => {
     const { want, say, report } = createScene({}, true)
     await want(one)

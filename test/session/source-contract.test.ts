@@ -124,6 +124,22 @@ describe('a source that speaks first', () => {
     expect(backend.calls).toHaveLength(1)
   })
 
+  it('is told whose tokens are meant', () => {
+    const users: unknown[] = []
+    const { session } = createScene({ subscribe: (_, user) => (users.push(user), () => {}) })
+    session.signIn({ id: 'ann', tenant: 'acme' })
+    expect(users).toEqual([{ id: 'ann', tenant: 'acme' }])
+  })
+
+  it('brings tokens that are kept for four fifths of their lives, the first alone is spread', async () => {
+    const { backend, world, push } = await signedIn()
+    push({ token: 'pushed', expiresIn: 600 })
+    await world.advance(479_999)
+    expect(backend.calls).toHaveLength(1)
+    await world.advance(18_001)
+    expect(backend.calls).toHaveLength(2)
+  })
+
   it('ends the call that is under way: it has brought what was asked for', async () => {
     const { backend, session, world, push } = await signedIn()
     const answer = backend.hold()

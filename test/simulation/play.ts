@@ -85,6 +85,8 @@ export async function play({ seed, setup, steps }: Scenario): Promise<Outcome> {
     async leave({ tab, name }) {
       if (tab.condition === 'running' && !(await tab.leave()) && !lossy)
         note(`${name} was not kept in the back/forward cache`)
+      // Nobody is back in the millisecond in which they left.
+      await browser.advance(1)
     },
     comeBack: (window) => back(window, 'comeBack'),
     freeze: ({ tab }) => tab.freeze(),

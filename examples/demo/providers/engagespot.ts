@@ -136,6 +136,9 @@ export async function createEngagespotStandIn(options: EngagespotStandInOptions)
       pagination: { totalCount: list.length, totalPages: Math.ceil(list.length / limit), currentPage: page },
     })
   })
+  // What the React panel asks for beside the list: this app has no categories.
+  app.get('/v3/preferences', (c) => c.json([]))
+  app.get('/v3/categories', (c) => c.json([]))
   app.post('/v3/notifications/markAllNotificationsAsRead', mark('clicked', 'ALL_NOTIFICATION_READ'))
   app.post('/v3/notifications/markAllNotificationsAsSeen', mark('seen', 'NOTIFICATION_SEEN'))
   app.post('/v3/notifications/:id/click', mark('clicked', 'NOTIFICATION_READ'))

@@ -2,53 +2,82 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 import type { Session, SessionState } from './api.js'
 import type { Adapter } from './attach.js'
 
-declare const process: { readonly env: { readonly NODE_ENV?: string } } | undefined
+declare const process: { readonly env: { readonly NODE_ENV?: string } }
 declare const console: { warn(text: string): void }
 
-// Bundlers put the name of the mode here, and leave out what is for development.
-const development = typeof process === 'object' && process.env.NODE_ENV !== 'production'
-const signedOut: SessionState = { status: 'signed-out' }
-const always = [() => signedOut, () => undefined] as const
+// Bundlers put the name of their mode in the place of the whole variable. Without one a browser has no `process`.
+const hasMode = /* @__PURE__ */ ((): boolean => {
+  try {
+    return Boolean(process.env.NODE_ENV)
+  } catch {
+    return false
+  }
+})()
 
-/** Warns, once for each component, where every render brings another session: each would ask the backend anew. */
+const seen = /* @__PURE__ */ new WeakSet<Session>()
+let isWarned = false
+
+/** Three commits in a row, each with a session nobody saw before while the last one is open: no app switches like that. */
 function useWarning(session: Session): void {
-  const seen = useRef<{ last?: Session; others: number }>({ others: 0 })
+  const past = useRef({ session, strangers: 0 })
+  const { session: last, strangers } = past.current
+  const isReplaced = last.state.status === 'closed'
   useEffect(() => {
-    const { last, others } = seen.current
-    seen.current = { last: session, others: session === last && others < 3 ? 0 : others + 1 }
-    if (seen.current.others === 3)
-      console.warn(
-        'inbox-session: each render makes a new session. Make it outside the component, or keep it in a state.',
-      )
+    const count = isReplaced || seen.has(session) ? 0 : strangers + 1
+    seen.add(session)
+    past.current = { session, strangers: count }
+    if (count < 3 || isWarned) return
+    isWarned = true
+    console.warn(
+      'inbox-session: a component gets a new session each time it renders. Make it outside, or in an effect, and keep it.',
+    )
   })
 }
+
+const signedOut: SessionState = /* @__PURE__ */ Object.freeze({ status: 'signed-out' })
+const onServer = (): SessionState => signedOut
+const nothing = (): undefined => undefined
 
 /**
  * The session's state; the component renders again when it changes, and not otherwise.
  * On a server, and for the render that hydrates, it is signed-out: the page's HTML never depends on a token.
  */
 export function useSession(session: Session): SessionState {
-  if (development) useWarning(session)
-  return useSyncExternalStore(session.subscribe, () => session.state, always[0])
+  if (hasMode && process.env.NODE_ENV !== 'production') useWarning(session)
+  return useSyncExternalStore(session.subscribe, () => session.state, onServer)
 }
 
-/** The raw token while there is a good one; the component renders again when it is another one. Undefined on a server and for the render that hydrates. */
+/**
+ * The raw token while there is a good one; the component renders again when it is another one.
+ * Undefined on a server and for the render that hydrates.
+ */
 export function useToken(session: Session): string | undefined {
-  if (development) useWarning(session)
+  if (hasMode && process.env.NODE_ENV !== 'production') useWarning(session)
   return useSyncExternalStore(
     session.subscribe,
     () => (session.state as { token?: { value: string } }).token?.value,
-    always[1],
+    nothing,
   )
 }
 
 /**
  * Keeps an SDK supplied while the component is mounted.
- * `create` is called once for a mount, and again when the session or one of `deps` is another one: like an effect it sees what it saw when it was called, so list what it uses.
+ * `create` is called after the mount, and again when the session or one of `deps` is another one: like an effect it sees what
+ * was there when it was called, so list what it uses. What it throws goes to the nearest error boundary.
+ * StrictMode calls it twice and attaches one adapter; a server calls it never.
  */
 export function useAdapter(session: Session, create: () => Adapter, deps: readonly unknown[]): void {
   useEffect(() => {
-    const detach = session.attach(create())
-    return () => void detach()
+    const adapter = create()
+    let detach: (() => Promise<void>) | undefined
+    let isMounted = true
+    // Later, if at all: StrictMode unmounts at once.
+    queueMicrotask(() => {
+      if (isMounted) detach = session.attach(adapter)
+    })
+    return () => {
+      isMounted = false
+      void detach?.()
+    }
   }, [session, ...deps])
 }

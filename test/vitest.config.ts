@@ -22,8 +22,17 @@ export default defineConfig({
   },
   test: {
     root,
-    include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**', ...(dist ? ['**/*.unit.test.ts'] : [])],
     environment: 'node',
+    projects: [
+      { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        resolve: {
+          alias: [{ find: /^react(-dom)?(?=$|\/)/, replacement: at('test/react/react-18/node_modules/react$1') }],
+        },
+        test: { name: 'react 18', include: ['test/react/**/*.test.ts'] },
+      },
+    ],
   },
 })

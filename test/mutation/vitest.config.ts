@@ -28,6 +28,7 @@ export default defineConfig({
   resolve,
   test: {
     ...test,
+    projects: undefined,
     include: [`test/${mutated}*.unit.test.ts`, 'test/session/*.test.ts', ...(shared ? ['test/tabs/*.test.ts'] : [])],
     exclude: [
       ...[...slow, ...apart].map((name) => `test/session/${name}.test.ts`),

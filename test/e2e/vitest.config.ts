@@ -1,11 +1,13 @@
-import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { alias, root } from '../support/alias.js'
 import { chosenEngines } from '../support/engines/index.js'
 
 // One after the other: several browsers at once would slow each other down, and the clock is what is tested.
 export default defineConfig({
+  // What of the examples runs in Node takes the package by its name.
+  resolve: { alias },
   test: {
-    root: fileURLToPath(new URL('../..', import.meta.url)),
+    root,
     environment: 'node',
     fileParallelism: false,
     testTimeout: 60_000,

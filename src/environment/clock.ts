@@ -16,6 +16,9 @@ export interface Clock {
   schedule(at: number, run: () => void): Unsubscribe
 }
 
+// Timers do not count the time a device sleeps, and some say nothing when it wakes. So the clock is looked at once a minute.
+const longestNap = 60_000
+
 export function createClock(platform: ClockPlatform): Clock {
   let wall: number
   let wallOffset = 0
@@ -45,7 +48,7 @@ export function createClock(platform: ClockPlatform): Clock {
       let timer: unknown
       const arm = () => {
         const check = () => (at > now() ? arm() : run())
-        if (at < Infinity) timer = platform.setTimer(check, Math.min(Math.max(at - now(), 1), 2 ** 31 - 1))
+        if (at < Infinity) timer = platform.setTimer(check, Math.min(Math.max(at - now(), 1), longestNap))
       }
       arm()
       return () => platform.clearTimer(timer)

@@ -4,7 +4,6 @@ import { createClock } from '../../src/environment/clock.js'
 
 const hour = 3_600_000
 const start = 1_790_000_000_000
-const longest = 2 ** 31 - 1
 
 /** A device whose two clocks can be moved apart and whose timers can be made to fire early. */
 function createDevice() {
@@ -182,14 +181,14 @@ describe('a timer', () => {
     cancel()
   })
 
-  it('further away than 2³¹−1 ms is armed in steps and runs at its time (F01)', () => {
+  it('far away, also further than 2³¹−1 ms, is armed in steps of a minute and runs at its time (F01)', () => {
     const { clock, fire, delays } = createDevice()
     const run = vi.fn()
-    clock.schedule(start + 400 * 24 * hour, run)
+    clock.schedule(start + 30 * 24 * hour, run)
     while (!run.mock.calls.length) fire()
-    expect(Math.max(...delays)).toBe(longest)
-    expect(delays).toHaveLength(Math.ceil((400 * 24 * hour) / longest))
-    expect(clock.now()).toBe(start + 400 * 24 * hour)
+    expect(new Set(delays)).toEqual(new Set([60_000]))
+    expect(delays).toHaveLength(30 * 24 * 60)
+    expect(clock.now()).toBe(start + 30 * 24 * hour)
   })
 
   it('that fires 5 ms early is armed again for the rest and does not run before its time (F14)', () => {
@@ -213,7 +212,7 @@ describe('a timer', () => {
   it('is not late when the wall clock is set back while it waits (F21)', () => {
     const { clock, fire, setWall } = createDevice()
     const run = vi.fn()
-    clock.schedule(start + 600_000, run)
+    clock.schedule(start + 50_000, run)
     setWall(-hour)
     fire()
     expect(run).toHaveBeenCalledTimes(1)

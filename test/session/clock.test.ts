@@ -176,8 +176,8 @@ it('summer time comes and goes without a call (F23)', async () => {
   expect(calls).toHaveLength(1)
 })
 
-it.each([30 * day, 400 * day])(
-  'no timer is set for longer than 2³¹−1 ms, or shorter than 1 (F01, %i ms)',
+it.each([3 * day, 30 * day])(
+  'no timer is set for longer than a minute, or shorter than 1 ms (F01, %i ms)',
   async (lifetime) => {
     const set = vi.spyOn(globalThis, 'setTimeout')
     const { session, calls } = createPage({ seconds: lifetime / second })
@@ -188,7 +188,7 @@ it.each([30 * day, 400 * day])(
     expect(calls).toHaveLength(2)
     for (const [, delay] of set.mock.calls) {
       expect(delay).toBeGreaterThanOrEqual(1)
-      expect(delay).toBeLessThanOrEqual(2 ** 31 - 1)
+      expect(delay).toBeLessThanOrEqual(minute)
     }
   },
 )

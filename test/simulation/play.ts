@@ -248,12 +248,12 @@ export async function play({ seed, setup, steps }: Scenario): Promise<Outcome> {
   const apart = (): string[] =>
     ['ann', 'bob'].flatMap((user) => {
       const theirs = living().filter((window) => userOf(window) === user)
-      const held = new Set(theirs.map(tokenOf))
+      const held = new Set(theirs.map((window) => watch.isGood(tokenOf(window)) && tokenOf(window)))
       const found = theirs.map((window) => `${window.name} ${backend.tokens.indexOf(tokenOf(window) ?? '') + 1}`)
       // Tokens of one second have no order where nothing holds tabs back and their clocks differ.
       const { channels, locks, localStorage } = setup.lacks
       const most = channels || (locks && localStorage) ? theirs.length : 1
-      return held.size > most || held.has(undefined)
+      return held.size > most || held.has(false)
         ? [`no one token for ${user} after all that time: ${found.join(', ')}`]
         : []
     })

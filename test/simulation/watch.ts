@@ -46,6 +46,8 @@ export interface Watch {
   asked(window: Window, promise: Promise<string>): void
   /** A clock went on by itself, or the device slept: whoever waits then may lose patience. */
   jumped(): void
+  /** There is such a token, and it has not ended. */
+  isGood(value: string | undefined): boolean
   /** The provider refused it. */
   refused(value: string): void
   adapter(window: Window, mood: () => string): Adapter
@@ -93,10 +95,9 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
   const isRunning = ({ tab }: Window): boolean => tab.condition === 'running'
   const alive = ({ window, endedAt, signal }: Call): boolean =>
     isRunning(window) && endedAt === undefined && !signal.aborted
-  const checkGood = (value: string, what: string): void => {
-    const { exp = Infinity } = claimsOf(value)
-    must(exp * 1_000 > browser.now + backend.skew, `G9: an ended token ${what}`)
-  }
+  const isGood = (value: string | undefined): boolean =>
+    value !== undefined && (claimsOf(value).exp ?? Infinity) * 1_000 > browser.now + backend.skew
+  const checkGood = (value: string, what: string): void => must(isGood(value), `G9: an ended token ${what}`)
   const turn = (id: string): void => void turns.set(id, (turns.get(id) ?? 0) + 1)
 
   const startCall = (window: Window, { reason, signal, user }: TokenRequest): Call => {
@@ -138,8 +139,8 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
     ) {
       const { exp = 0 } = claimsOf(previous.token!)
       // A call is counted from when it was wanted: it may have waited for the other tabs' answers for 300 ms.
-      // By a clock of whole seconds it may look a second shorter.
-      const gap = reason === 'forced' ? 700 : (exp * 1_000 - previous.at - backend.skew - 1_000) / 10
+      // By a clock of whole seconds its life, from the answer on, may look a second shorter.
+      const gap = reason === 'forced' ? 700 : (exp * 1_000 - previous.endedAt! - backend.skew - 1_000) / 10
       // Who has just come back may hear of an older token first, and call once.
       if (previous.window.session.state.status !== 'closed' && browser.now - window.since > 1_000)
         must(call.at - previous.at >= gap - 1, 'G1: too soon after a success')
@@ -356,6 +357,7 @@ export function createWatch(browser: TestBrowser, lossy: boolean, grace: number)
       jumps.push(browser.now)
       for (const [promise, { window }] of waiting) waiting.set(promise, { window, at: browser.now })
     },
+    isGood,
     refused: (value) => void refused.set(value, browser.now),
     adapter,
     check,

@@ -144,7 +144,7 @@ const apply = (state: MachineState, event: MachineEvent): MachineState => {
       const old = !error.retryable && status === 'fetching' && Math.max(...calls) < state.calledAt - forcedGap
       const known =
         !called && (event.calling || old || !(Math.max(...calls) > (state.calls.at(-1) ?? -never) + sameCall))
-      if (known) return String(all) === String(state.calls) ? state : { ...state, calls: all }
+      if (known) return { ...state, calls: all }
       if (called ? flight !== state.flight || status !== 'fetching' : status === 'failed') return state
       const next = { ...state, error, attempt, calls: all, refreshAskedAt: -never }
       if (!error.retryable) return { ...next, ...nothingPlanned, status: 'failed' }

@@ -309,6 +309,15 @@ describe('the budget (G1)', () => {
     expect(driver.signIn()).toMatchObject({ status: 'waiting', retryAt: start + minute })
     expect(driver.wasted).toHaveLength(10)
   })
+
+  it('counts switches of one moment as one call: no more than that came to be made', () => {
+    const driver = createDriver()
+    for (let round = 0; round < 20; round++) {
+      expect(driver.signIn(ada).status).toBe('fetching')
+      expect(driver.signIn(bob).status).toBe('fetching')
+    }
+    expect(driver.state.calls).toEqual([start])
+  })
 })
 
 describe('a final failure', () => {

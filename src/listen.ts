@@ -74,7 +74,7 @@ export function listen(user: User, desk: Desk): Listening {
     const failed = status === 'failed'
     // Whoever waited in vain for a busy tab has taken its mark away.
     if (shared) peers.mark(true)
-    if (!asked && refusal) peers.tellRefusal(refusal, true)
+    if (refusal) peers.tellRefusal(refusal, true)
     // Whoever is told of a token that is due must not call before the time of the next try.
     const callAt = status === 'waiting' ? Math.max(dueAt, retryAt) : dueAt
     if (token && environment.now() < spentAt && token.receivedAt > asked) peers.tellToken(token, callAt)

@@ -121,16 +121,23 @@ describe.skipIf(!hasChromium())('the React example', () => {
     }
   }
 
-  it.concurrent.each(inboxes)(
+  it.concurrent.for(inboxes)(
     'keeps %s alive over its tokens and a refusal, lets go of a user who leaves, and prints nothing',
-    async (inbox) => {
+    { timeout: 50_000 },
+    async (inbox, { onTestFinished }) => {
       const { standIn } = example.world.providers[inbox]
       const { page, tokens, unexpected, close } = await open('Ada', inbox)
+      onTestFinished(close)
       const shows = (title: string) => async () => (await readInbox(page)).includes(title)
       const handshakes = () => standIn.seen.filter(({ kind, status }) => kind === 'socket' && status === 101)
       const titles = (user: string) =>
         example.backend.sent.filter((sent) => sent.user === user).map(({ title }) => title)
+      // What is pushed in the moment in which SuprSend's list is loaded again shows twice, whoever loads it.
+      const quiet = async () => {
+        for (let seen = -1; seen !== standIn.seen.length; await sleep(400)) seen = standIn.seen.length
+      }
       const send = async (user: string, title: string) => {
+        await quiet()
         standIn.send(user, { id: `${inbox} ${title}`, title, body: 'It came over the socket.' })
         const once = async () => (await readInbox(page)).split(title).length === 2
         await until(once, `${inbox} did not show once what was sent: ${title}`, 4_000)
@@ -188,15 +195,14 @@ describe.skipIf(!hasChromium())('the React example', () => {
       await until(() => standIn.sockets('grace') === 0, `${inbox} kept its socket after the log out`)
       await page.waitForSelector('.log-in')
       expect(unexpected(refusal)).toEqual([])
-      await close()
     },
-    50_000,
   )
 
-  it('keeps its session and its one request when a component is edited', async () => {
+  it('keeps its session and its one request when a component is edited', async ({ onTestFinished }) => {
     await fetch(`${example.url}api/life`, { method: 'POST', body: JSON.stringify({ seconds: 600 }) })
     const before = example.backend.requested.length
     const { page, loads, unexpected, close } = await open('Mary', 'courier')
+    onTestFinished(close)
     const { standIn } = example.world.providers.courier
     await until(() => standIn.sockets('mary') === 1, 'Courier did not connect')
     const opened = standIn.seen.filter(({ kind }) => kind === 'socket').length
@@ -217,6 +223,5 @@ describe.skipIf(!hasChromium())('the React example', () => {
     ).toEqual([...inboxes])
     expect(standIn.seen.filter(({ kind }) => kind === 'socket')).toHaveLength(opened)
     expect(unexpected()).toEqual([])
-    await close()
   })
 })

@@ -45,6 +45,28 @@ describe('the way back from the back/forward cache', () => {
     expect(scene.calls).toHaveLength(length)
   })
 
+  test('F86 after a token came and was refused meanwhile: a backend that answers it again does not bring it back', async () => {
+    const { scene, windows } = await away()
+    const { backend } = scene.browser
+    void windows[1].session.refresh()
+    await scene.advance(20 * second)
+    const bad = windows[1].token()!.value
+    backend.fail({ status: 503 })
+    windows[1].session.invalidate(bad)
+    await scene.advance(second)
+    windows[0].tab.comeBack()
+    await scene.advance(second)
+    windows[1].tab.crash()
+    backend.reply(() => ({ token: bad }))
+    for (let passed = 0; passed < 60; passed++) {
+      await scene.advance(second)
+      expect(windows[0].token()?.value === bad).toBe(false)
+    }
+    backend.mend()
+    await scene.advance(2 * minute)
+    expect(windows[0].token()!.value).toBe(backend.tokens.at(-1))
+  })
+
   test('F86 with nobody there who could tell: a newer token that was saved meanwhile is taken over without a call', async () => {
     const { scene, windows } = await away({ keep: true })
     void windows[1].session.refresh()

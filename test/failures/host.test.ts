@@ -57,6 +57,7 @@ describe('the way back from the back/forward cache', () => {
     windows[0].tab.comeBack()
     await scene.advance(second)
     windows[1].tab.crash()
+    backend.mend()
     backend.reply(() => ({ token: bad }))
     for (let passed = 0; passed < 60; passed++) {
       await scene.advance(second)

@@ -59,7 +59,6 @@ export async function startExample(options: ExampleOptions = {}): Promise<Exampl
     server: {
       host: '127.0.0.1',
       port,
-      strictPort: true,
       proxy: { '/api': backend.url },
       fs: { allow: [project] },
     },

@@ -22,9 +22,12 @@ export function createAttachments(desk: Desk): Attachments {
       const { want, settled } = attachment
       all.add(attachment)
       return () => {
-        all.delete(attachment)
-        want(undefined, undefined, 'detach')
-        leaving.set(name, settled())
+        if (all.delete(attachment)) {
+          want(undefined, undefined, 'detach')
+          const before = leaving.get(name)
+          const left = settled().then(() => before)
+          leaving.set(name, left)
+        }
         return settled()
       }
     },

@@ -17,7 +17,7 @@ const hasMode = /* @__PURE__ */ ((): boolean => {
 const seen = /* @__PURE__ */ new WeakSet<Session>()
 let isWarned = false
 
-/** Three commits in a row, each with a session nobody saw before while the last one is open: no app switches like that. */
+/** Five commits in a row, each with a session nobody saw before while the last one is open: no app switches like that. */
 function useWarning(session: Session): void {
   const past = useRef({ session, strangers: 0 })
   const { session: last, strangers } = past.current
@@ -26,7 +26,7 @@ function useWarning(session: Session): void {
     const count = isReplaced || seen.has(session) ? 0 : strangers + 1
     seen.add(session)
     past.current = { session, strangers: count }
-    if (count < 3 || isWarned) return
+    if (count < 5 || isWarned) return
     isWarned = true
     console.warn(
       'inbox-session: a component gets a new session each time it renders. Make it outside, or in an effect, and keep it.',

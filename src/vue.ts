@@ -22,7 +22,8 @@ const during = (start: () => () => unknown, needsMount?: boolean): void => {
   let stop = (): unknown => (start = () => stop)
   onScopeDispose(() => stop())
   const begin = (): unknown => (stop = start())
-  if (instance && inject<unknown>(ssrContextKey, needsMount || instance.vnode.el)) onMounted(begin)
+  if (instance && inject<unknown>(ssrContextKey, instance.isMounted ? 0 : needsMount || instance.vnode.el))
+    onMounted(begin)
   else begin()
 }
 

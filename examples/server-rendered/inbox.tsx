@@ -34,7 +34,10 @@ export function Inbox(props: { session: Session; first: readonly Message[]; enga
     type Instance = ReturnType<typeof createInstance>
     let current: Instance | undefined
     const load = async (instance: Instance) => {
-      const { data } = await instance.notification.getByPage({ pageNo: 1, limit: 15 })
+      // What does not come now comes with the next connection.
+      const { data } = await instance.notification
+        .getByPage({ pageNo: 1, limit: 15 })
+        .catch(() => ({ data: undefined }))
       if (instance === current && data) setMessages(readMessages(data.data))
     }
     return engagespot(

@@ -40,10 +40,11 @@ export function Page({ inbox, data }: { inbox: InboxSession; data: PageData }) {
           method="post"
           action="/log-out"
           onSubmit={(event) => {
-            const form = event.currentTarget
             event.preventDefault()
-            // The server forgets the person when the form gets there; this tab and the others let go of the token first.
-            void session.signOut().finally(() => form.submit())
+            // The server first: another tab that hears of the sign-out loads its page again.
+            void fetch('/log-out', { method: 'POST', redirect: 'manual' })
+              .then(() => session.signOut())
+              .finally(() => location.assign('/'))
           }}
         >
           <button>Log out</button>

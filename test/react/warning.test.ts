@@ -57,6 +57,13 @@ test('sessions that follow each other, each closed before the next, are nothing 
   expect(printed).toEqual([])
 })
 
+test('a component that shows one of some sessions after the other is nothing to talk about', async () => {
+  const sessions = [make(), make(), make()]
+  const { render } = await mount(createElement(Holds, { session: sessions[0]! }))
+  for (const session of sessions) await render(createElement(Holds, { session }))
+  expect(printed).toEqual([])
+})
+
 test('going to and fro between sessions is nothing to talk about', async () => {
   const sessions = [make(), make()]
   const { render } = await mount(createElement(Holds, { session: sessions[0]! }))

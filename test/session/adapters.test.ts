@@ -220,6 +220,24 @@ describe('an adapter that follows another one of its name', () => {
     expect(journal).toEqual(['attach ann 2'])
   })
 
+  it('waits for all of its name that are on their way out, also where one is taken off twice', async () => {
+    const { session, world } = await start()
+    const { now, schedule } = world.environment
+    const slow = pair(() => new Promise<void>((resolve) => void schedule(now() + 2_000, resolve)))
+    const quick = pair()
+    const { adapter, journal } = journaling()
+    const [first, second] = [session.attach(slow.adapter), session.attach(quick.adapter)]
+    await world.flush()
+    void first()
+    void second()
+    void second()
+    session.attach(adapter)
+    await world.advance(1_999)
+    expect(journal).toEqual([])
+    await world.advance(1)
+    expect(journal).toEqual(['attach ann 1'])
+  })
+
   it('that is taken off before its turn is never attached', async () => {
     const { session, world } = await start()
     const hanging = pair(() => new Promise<never>(() => {}))

@@ -1,6 +1,17 @@
 // @vitest-environment happy-dom
 import { useSession, useToken } from 'inbox-session/vue'
-import { computed, defineComponent, effectScope, h, nextTick, onUpdated, ref, shallowRef, watchEffect } from 'vue'
+import {
+  computed,
+  defineComponent,
+  effectScope,
+  h,
+  nextTick,
+  onMounted,
+  onUpdated,
+  ref,
+  shallowRef,
+  watchEffect,
+} from 'vue'
 import { expect, test } from 'vitest'
 import { createScene, mount } from './scene.js'
 
@@ -34,6 +45,22 @@ test('a component mounts with the state there is: one render, and none that says
   await nextTick()
   expect(text()).toBe('fresh')
   expect(counts).toMatchObject({ renders: 1, updates: 0, seen: ['fresh'] })
+})
+
+test('a store that is first used when a component is mounted already begins at once', async () => {
+  const { session, signIn, listeners } = createScene()
+  await signIn()
+  const scope = effectScope(true)
+  let status: string | undefined
+  mount(
+    defineComponent(() => {
+      onMounted(() => (status = scope.run(() => useSession(session))!.value.status))
+      return () => h('p')
+    }),
+  )
+  expect(status).toBe('fresh')
+  expect(listeners()).toBe(1)
+  scope.stop()
 })
 
 test('what a component does in its own setup is in its first render', async () => {

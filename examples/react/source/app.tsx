@@ -14,36 +14,56 @@ import { TokenCard } from './token-card.js'
 export function App({ start }: { start: State }) {
   const [user, setUser] = useState(start.user)
   const [provider, setProvider] = useState<ProviderName>('courier')
+  const [problem, setProblem] = useState('')
   const session = sessions[provider]
   const { users, providers } = start
   const { courier, engagespot, suprsend } = providers
+
+  const attempt = (act: () => Promise<unknown>) => {
+    setProblem('')
+    act().catch(() => setProblem('The backend did not answer. Try again in a moment.'))
+  }
 
   useEffect(() => {
     if (user) signIn({ id: user })
   }, [user])
 
-  // Another tab logged out.
-  useEffect(() => session.on('signed-out', ({ reason }) => reason === 'other-tab' && setUser(undefined)), [session])
+  // Another tab logged out, or logged in as somebody else: the backend knows.
+  useEffect(() => {
+    const look = () => attempt(async () => setUser((await backend.state()).user))
+    const stops = [
+      session.on('signed-out', ({ reason }) => reason === 'other-tab' && look()),
+      session.on('error', ({ code }) => /^(unauthorized|subject_mismatch)$/.test(code) && look()),
+    ]
+    return () => stops.forEach((stop) => stop())
+  }, [session])
 
-  const logIn = async (id: string) => setUser((await backend.logIn(id)).user)
-  const logOut = async () => {
-    await signOut()
-    await backend.logOut()
-    setUser(undefined)
-  }
+  const logIn = (id: string) => attempt(async () => setUser((await backend.logIn(id)).user))
+  // The backend first: another tab that hears of the sign-out asks it who is logged in.
+  const logOut = () =>
+    attempt(async () => {
+      await backend.logOut()
+      await signOut()
+      setUser(undefined)
+    })
 
-  if (!user) return <LogIn users={users} onLogIn={(id) => void logIn(id)} />
+  const alert = problem && (
+    <p className="problem" role="alert">
+      {problem}
+    </p>
+  )
+  if (!user)
+    return (
+      <>
+        {alert}
+        <LogIn users={users} onLogIn={logIn} />
+      </>
+    )
 
   return (
     <>
-      <Header
-        users={users}
-        user={user}
-        provider={provider}
-        onUser={(id) => void logIn(id)}
-        onProvider={setProvider}
-        onLogOut={() => void logOut()}
-      />
+      {alert}
+      <Header users={users} user={user} provider={provider} onUser={logIn} onProvider={setProvider} onLogOut={logOut} />
       <main className="columns">
         <section className={`card inbox ${provider}`} aria-label={`${labels[provider]} inbox`}>
           {provider === 'courier' && <CourierPane session={session} url={courier.settings.url} />}
@@ -53,10 +73,10 @@ export function App({ start }: { start: State }) {
           )}
         </section>
         <aside aria-label="The token">
-          <button className="send" onClick={() => void backend.send()}>
+          <button className="send" onClick={() => attempt(backend.send)}>
             Send {users.find(({ id }) => id === user)?.name} a message
           </button>
-          <TokenCard session={session} way={ways[provider]} onRefuse={() => void backend.refuse(provider)} />
+          <TokenCard session={session} way={ways[provider]} onRefuse={() => attempt(() => backend.refuse(provider))} />
           <Timeline journal={journals[provider]} />
         </aside>
       </main>

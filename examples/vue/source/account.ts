@@ -11,12 +11,16 @@ export const people = computed(() => state.value?.users ?? [])
 /** Addresses and public keys of the providers. */
 export const settingsOf = (provider: keyof typeof sessions) => state.value!.providers[provider].settings
 
+let latest: DemoState | undefined
+
 /** The sessions follow the login, never the other way round. */
 async function follow(next: DemoState): Promise<void> {
+  latest = next
   const { id, email } = next.users.find(({ id }) => id === next.user) ?? {}
   if (id) for (const session of all) session.signIn({ id, email })
   else await Promise.all(all.map((session) => session.signOut()))
-  state.value = next
+  // Somebody may have logged in while the SDKs let go.
+  if (next === latest) state.value = next
 }
 
 /** What a person should know about the last thing they did; empty: it worked. */

@@ -60,7 +60,7 @@ test('sessions that follow each other, each closed before the next, are nothing 
 test('a component that shows one of some sessions after the other is nothing to talk about', async () => {
   const sessions = [make(), make(), make()]
   const { render } = await mount(createElement(Holds, { session: sessions[0]! }))
-  for (const session of sessions) await render(createElement(Holds, { session }))
+  for (const session of sessions.slice(1)) await render(createElement(Holds, { session }))
   expect(printed).toEqual([])
 })
 

@@ -75,7 +75,8 @@ export interface Session {
   readonly state: SessionState
   /**
    * Starts, or switches to, a user. The same user again does nothing, except after 'failed', where it tries again.
-   * `initial`: a token that came with the page or the login response; it is checked like any other and saves the first request.
+   * `initial`: a token that came with the page or the login response; it is checked like any other and saves the first request;
+   * a page may have been kept, so the token's own end, by the device's clock, bounds its life.
    * Throws a TypeError for a user without an id, a SessionError 'closed' after `close`.
    */
   signIn(user: string | User, initial?: TokenAnswer): void

@@ -1,17 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'puppeteer-core'
-import type { Alias, Plugin } from 'vite'
+import type { Plugin } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startExample, type Example } from '../../examples/react/start.js'
+import { alias, root } from '../support/alias.js'
 import { hasChromium, launchChromium } from '../support/browser.js'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const sources: Alias[] = [
-  { find: /^inbox-session$/, replacement: `${root}src/index.ts` },
-  { find: /^inbox-session\/react$/, replacement: `${root}src/react.ts` },
-  { find: /^inbox-session\/(.+)$/, replacement: `${root}src/adapters/$1.ts` },
-]
 
 /** Seconds. */
 const life = 6
@@ -79,7 +72,6 @@ describe.skipIf(!hasChromium())('the React example', () => {
   }
 
   beforeAll(async () => {
-    const alias = process.env.DIST ? [] : sources
     const cacheDir = `${root}.cache/example-react-test`
     ;[example, browser] = await Promise.all([
       startExample({ life, alias, cacheDir, plugins: [editor] }),

@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startVueExample, type VueExample } from '../../examples/vue/start.js'
+import { alias } from '../support/alias.js'
 import { hasChromium, launchChromium } from '../support/browser.js'
 
 declare global {
@@ -12,12 +12,6 @@ declare global {
 
 const providers = ['courier', 'suprsend'] as const
 const life = 6
-const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-const source = [
-  { find: /^inbox-session$/, replacement: at('src/index.ts') },
-  { find: /^inbox-session\/vue$/, replacement: at('src/vue.ts') },
-  { find: /^inbox-session\/(.+)$/, replacement: at('src/adapters/$1.ts') },
-]
 
 describe.skipIf(!hasChromium())('the Vue example', () => {
   let example: VueExample
@@ -51,7 +45,6 @@ describe.skipIf(!hasChromium())('the Vue example', () => {
   const text = (of = page) => of.$eval('body', ({ innerText }) => innerText)
 
   beforeAll(async () => {
-    const alias = process.env.DIST ? undefined : source
     ;[example, browser] = await Promise.all([startVueExample({ life: 60, alias }), launchChromium()])
     page = await browser.newPage()
     page.on('pageerror', (error) => complaints.push(String(error)))

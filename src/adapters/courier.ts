@@ -80,9 +80,15 @@ export function courier(shared: CourierLike, { props, datastore: store = {}, onC
         if (!missed) return
         missed = onlyAsk
         try {
-          if (!onlyAsk) await (store.listenForUpdates?.() ?? (shared.client as Client).inbox.socket.connect())
+          if (!onlyAsk) {
+            // The token of the moment may have ended with the one the socket was opened with.
+            settings!.accessToken = (await context!.getToken()).value
+            await (store.listenForUpdates?.() ?? (shared.client as Client).inbox.socket.connect())
+          }
           await store.load!({ canUseCache: false })
-        } catch {}
+        } catch (error) {
+          missed = error
+        }
       }
 
       /** Puts the token into the running client; falsy where the SDK's inside is another or cannot be written to. */

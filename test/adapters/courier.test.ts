@@ -408,7 +408,22 @@ describe('the socket', () => {
     await next('t2')
     datastore.listenForUpdates = vi.fn(() => Promise.resolve(void expect(journal).toContain('closed')))
     socket.cut()
+    await settled()
     expect(datastore.listenForUpdates).toHaveBeenCalledOnce()
+  })
+
+  test('is not opened with a token that has ended, but with the one that comes, even if that takes longer than a call', async () => {
+    const { next } = start()
+    const socket = await opened()
+    await next('t2')
+    session.getToken = () => Promise.reject(new Error('The backend is down.'))
+    socket.cut()
+    await settled()
+    expect(journal).not.toContain('dial t2')
+    session.getToken = () => Promise.resolve(session.token)
+    await next('t3')
+    await settled()
+    expect(journal).toContain('dial t3')
   })
 })
 

@@ -32,9 +32,18 @@ afterAll(async () => {
 
 type StartOptions = Partial<Parameters<Window['startCourier']>[0]>
 
+interface Settings extends StartOptions {
+  /** Seconds. */
+  life?: number
+  /** The first two tokens end at one moment. */
+  sameEnd?: boolean
+  /** The page comes with a token that is refused. */
+  dead?: boolean
+}
+
 /** A provider of its own and a page with an inbox of ada's. */
-async function open({ onTestFinished }: TestContext, settings: StartOptions & { life?: number; dead?: boolean } = {}) {
-  const { life = 60, dead = false, ...start } = settings
+async function open({ onTestFinished }: TestContext, settings: Settings = {}) {
+  const { life = 60, sameEnd = false, dead = false, ...start } = settings
   const provider = await createCourierStandIn({ apiKey })
   // Tabs of one browser would share ada's token, which another provider signed.
   const profile = await browser.createBrowserContext()
@@ -43,7 +52,12 @@ async function open({ onTestFinished }: TestContext, settings: StartOptions & { 
     await profile.close()
     await provider.close()
   })
-  const mint = (userId: string) => issueCourierToken({ url: provider.url, apiKey, userId, expiresIn: life })
+  let ends: number | undefined
+  const mint = (userId: string) => {
+    const second = Math.floor(Date.now() / 1_000)
+    const expiresIn = sameEnd && minted < 3 ? (ends ??= second + life) - second : life
+    return issueCourierToken({ url: provider.url, apiKey, userId, expiresIn })
+  }
   let minted = 0
   let down = false
   await page.exposeFunction('mintCourier', (userId: string) => {
@@ -152,6 +166,22 @@ describe.runIf(ready)('over the lifetimes of tokens', { concurrent: true }, () =
     await live(2_000)
     await complete()
     send('heard again')
+    await complete()
+    expect(refused()).toEqual([])
+  })
+
+  test('a socket that ends with its token is not opened with a later token that ended at that moment too', async (context) => {
+    const settings = { life: 6, sameEnd: true }
+    const { provider, live, complete, send, setDown, minted, refused, inbox } = await open(context, settings)
+    await inbox((it) => it.session.refresh())
+    expect(minted()).toBe(2)
+    setDown(true)
+    await until(() => provider.sockets('ada'), 0, 7_000)
+    await sleep(500)
+    expect(refused()).toEqual([])
+    send('unheard')
+    setDown(false)
+    await live(10_000)
     await complete()
     expect(refused()).toEqual([])
   })

@@ -10,6 +10,7 @@ const entries = {
   suprsend: 'build/adapters/suprsend.js',
   engagespot: 'build/adapters/engagespot.js',
   notifizz: 'build/adapters/notifizz.js',
+  bridge: 'build/bridge/index.js',
   react: 'build/react.js',
   vue: 'build/vue.js',
   testing: 'build/testing/index.js',
@@ -29,7 +30,13 @@ export default [
   {
     input: entries,
     external: ['jwt-decode', 'eventemitter3', 'react', 'vue'],
-    output: { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].js' },
+    output: {
+      dir: 'dist',
+      format: 'es',
+      chunkFileNames: 'shared/[name].js',
+      // One piece of what the core consists of: it compresses better than several.
+      manualChunks: (id) => (/build\/(environment\/)?(?!index|react|vue)\w+\.js$/.test(id) ? 'core' : undefined),
+    },
     plugins: [declarations],
   },
   {

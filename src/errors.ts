@@ -61,7 +61,7 @@ export class SessionError extends Error {
 
 /** Throw it from a source to say: nobody is signed in at the backend. Final: no call until `signIn` or `refresh`. */
 export class UnauthorizedError extends SessionError {
-  constructor(message = 'The backend says nobody is signed in.', details?: SessionErrorDetails) {
+  constructor(message = 'The source says nobody is signed in.', details?: SessionErrorDetails) {
     super('unauthorized', message, details)
   }
 }

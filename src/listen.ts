@@ -17,8 +17,8 @@ export interface Desk extends Pick<Flights, 'restore' | 'look' | 'waiting'> {
   dispatch(event: Happening): void
   wake(): void
   expected(user: User, reason: Reason): Expectation
-  /** A token that came without a call, if it is good and new. */
-  accept(user: User, answer: unknown, arrived?: number): Adoption | undefined
+  /** A token that came without a call, if it is good and new. Nobody knows how long it was kept or has been under way. */
+  accept(user: User, answer: unknown): Adoption | undefined
   /** When to try again after `attempt` failures in a row. */
   delay(attempt: number): number
   fail(error: SessionError): void
@@ -50,8 +50,7 @@ export function listen(user: User, desk: Desk): Listening {
   const look = (reason: Reason): Promise<unknown> =>
     desk.look(desk.expected(user, reason), gone.signal).then(adopt, () => {})
   const guarded = <T>(work: () => T): T | undefined => {
-    const report = (error: unknown): void =>
-      fail(toSessionError(error, 'source_failed', 'The subscription to the source failed'))
+    const report = (error: unknown): void => fail(toSessionError(error, 'source_failed', 'The source failed'))
     try {
       const result = work()
       Promise.resolve(result).catch(report)

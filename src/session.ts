@@ -14,7 +14,7 @@ import { type GetTokenOptions, retryDelay } from './policy.js'
 import { createQueue } from './queue.js'
 import { createShelf } from './record.js'
 import { type Token, type User, isSameUser } from './token.js'
-import { viewOf } from './view.js'
+import { createViews } from './view.js'
 import { within } from './within.js'
 
 const wakeGrace = 10_000
@@ -26,8 +26,8 @@ const wakeGrace = 10_000
 export function createSession(options: SessionOptions): Session {
   const { environment, source, name, storage, subject, refreshWhenHidden, policy } = readOptions(options)
   const { now } = environment
+  const views = createViews(now)
   let state = initialState
-  let view = viewOf(state)
   let hot: Promise<string> | undefined
   let hotUntil = 0
   let controller = new AbortController()
@@ -71,13 +71,12 @@ export function createSession(options: SessionOptions): Session {
     },
   })
 
-  /** A token that came without a call, if it is good and new. */
-  const accept: Desk['accept'] = (user, answer, arrived) => {
+  const accept: Desk['accept'] = (user, answer) => {
     try {
-      return take(answer, expected(user, 'initial'), arrived)
+      // A page may have been kept, or asleep, for as long as you like, and the token with it.
+      return take(answer, expected(user, 'initial'), NaN)
     } catch (error) {
-      const failure = error as SessionError
-      if (failure.code !== 'stale_token') fail(failure)
+      if ((error as SessionError).code !== 'stale_token') fail(error as SessionError)
     }
   }
 
@@ -124,9 +123,8 @@ export function createSession(options: SessionOptions): Session {
     const was = before.user
     const moved = user !== was
     const launching = status === 'fetching' && state.flight !== before.flight
-    const previous = view
     // What can be read of the session comes first: everything below may call foreign code.
-    view = viewOf(state, previous)
+    const change = views.show(state)
     hot = token && Promise.resolve(token.value)
     hotUntil = status === 'fresh' ? Math.min(dueAt, spentAt) : spentAt
 
@@ -141,7 +139,7 @@ export function createSession(options: SessionOptions): Session {
     }
     if (was && (moved ? status !== 'closed' : state.refused !== before.refused)) shelf?.forget(was)
 
-    explain(events, before, state, event, view !== previous && view)
+    explain(events, before, state, event, change)
     if (launching) launch(state)
     if (moved || token !== before.token) later(attachments.bring)
     callers.settle()
@@ -206,8 +204,7 @@ export function createSession(options: SessionOptions): Session {
     // What still waits its turn may change who is signed in: then the machine decides.
     if (same && !again && !inbox.busy()) return
     const user = again ? current! : asked
-    // A page may have been kept, with its token in it, for as long as you like.
-    dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial, NaN) })
+    dispatch({ type: 'sign-in', user, adoption: initial === undefined ? initial : accept(user, initial) })
   }
 
   const close = async (): Promise<void> => {
@@ -218,7 +215,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     get state() {
-      return view
+      return views.read()
     },
     signIn,
     signOut() {
@@ -235,6 +232,7 @@ export function createSession(options: SessionOptions): Session {
     invalidate,
     refreshUserToken: () => getToken(),
     attach(adapter) {
+      tick()
       const remove = attachments.add(adapter)
       later(attachments.bring)
       deliver()

@@ -1,5 +1,5 @@
 import type { SessionState } from './api.js'
-import type { MachineState } from './state.js'
+import { type MachineState, initialState, noToken } from './state.js'
 
 /** The public view of a machine's state: `previous` itself where nothing in it changed. */
 export function viewOf(state: MachineState, previous?: SessionState): SessionState {
@@ -15,4 +15,39 @@ export function viewOf(state: MachineState, previous?: SessionState): SessionSta
   const old = previous as Record<string, unknown> | undefined
   const changed = (key: string): boolean => view[key] !== old?.[key]
   return Object.keys({ ...old, ...view }).some(changed) ? (Object.freeze(view) as unknown as SessionState) : previous!
+}
+
+/** What readers see of a session. */
+export interface Views {
+  /** Shows the next state; gives what is new to see, if anything is. */
+  show(next: MachineState): SessionState | false
+  /** The same object until something changes. */
+  read(): SessionState
+}
+
+/** Shows states, and no token that ended while timers stood still and nobody told of the wake. */
+export function createViews(now: () => number): Views {
+  let state = initialState
+  let told = viewOf(state)
+  let shown = told
+  let looked = false
+  return {
+    show(next) {
+      const before = told
+      state = next
+      told = shown = viewOf(state, shown)
+      return told !== before && told
+    },
+    read() {
+      if (!looked) {
+        // Reading is hot; the clock of one task is looked at once.
+        looked = true
+        void Promise.resolve().then(() => (looked = false))
+        const { status } = state
+        if (now() >= state.spentAt)
+          shown = viewOf({ ...state, ...noToken, status: status === 'fresh' ? 'fetching' : status }, shown)
+      }
+      return shown
+    },
+  }
 }

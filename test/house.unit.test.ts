@@ -18,7 +18,16 @@ const floors = [
   ...['environment/browser', 'state', 'machine'],
   ...['storage', 'record', 'source', 'peers', 'flight', 'listen', 'attach', 'attachments'],
   ...['queue', 'api', 'options', 'events', 'view', 'explain', 'callers', 'session', 'fetch', 'index'],
-  ...['adapters/*', 'bridge/protocol', 'bridge/*', 'react', 'vue', 'testing/*', 'script'],
+  ...[
+    'adapters/*',
+    'bridge/protocol',
+    'bridge/target',
+    'bridge/native',
+    'bridge/endpoints',
+    'bridge/guest',
+    'bridge/host',
+  ],
+  ...['bridge/index', 'react', 'vue', 'testing/*', 'script'],
 ]
 const dependencies = ['eventemitter3', 'jwt-decode']
 const source = fileURLToPath(new URL('../src/', import.meta.url))

@@ -12,6 +12,12 @@ export const globalFetch: typeof fetch = (input, init) => fetch(input, init)
 /** The device's clock in epoch ms; it may run backwards. */
 export const wallClock = (): number => Date.now()
 
+/** What this page, worker or server has. */
+export const globalScope = (): Scope => globalThis
+
+/** A text that hardly ever comes twice; no secret. */
+export const randomText = (): string => String(Math.random())
+
 /** The browser's clock, timers and page; on a server the same without a page, and no timer keeps a process alive. */
 export function browserEnvironment(scope: Scope = globalThis): Environment {
   const server = !('document' in scope || 'WorkerGlobalScope' in scope)

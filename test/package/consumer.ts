@@ -4,6 +4,15 @@ import type { Adapter, AdapterContext, AdapterSignal, Claims, EndpointOptions, E
 import type { GetTokenOptions, Session, SessionErrorCode, SessionEvents, SessionOptions } from 'inbox-session'
 import type { SessionState, Tabs, Token, TokenAnswer, TokenRequest, TokenSource, TokenStorage } from 'inbox-session'
 import type { TraceEntry, Unsubscribe, User } from 'inbox-session'
+import { frameEndpoint, fromBridge, serveBridge, webviewEndpoint } from 'inbox-session/bridge'
+import type {
+  BridgeOptions,
+  Endpoint,
+  GuestMessage,
+  HostMessage,
+  ServeOptions,
+  WebviewOptions,
+} from 'inbox-session/bridge'
 import { courier, type CourierDatastoreLike, type CourierLike } from 'inbox-session/courier'
 import { engagespot, type EngagespotLike } from 'inbox-session/engagespot'
 import { notifizz, type NotifizzOptions } from 'inbox-session/notifizz'
@@ -43,6 +52,34 @@ session.attach(courier(shared, { props: { showLogs: false }, datastore, onClear:
 session.attach(suprsend(client, { unsubscribePush: false }))
 session.attach(engagespot(() => instance, { onInstance: (made) => made?.events }))
 session.attach(notifizz((given: NotifizzOptions) => ({ destroy: () => void given.token }), { apiKey: 'key' }))
+
+const place: WebviewOptions = { channel: 'inboxSession', targetOrigin: 'https://app.example' }
+const inside: Endpoint = webviewEndpoint(place)
+const asking: BridgeOptions = { timeout: 5_000, allowedOrigins: ['https://app.example'] }
+const bridged: Session = createSession({ source: fromBridge(inside, asking) })
+const serving: ServeOptions = { allowedOrigins: ['https://inbox.example'] }
+const unserve: Unsubscribe = serveBridge(
+  session,
+  frameEndpoint(new HTMLIFrameElement(), 'https://inbox.example'),
+  serving,
+)
+const { port1 } = new MessageChannel()
+// An endpoint as an app would write it.
+const port: Endpoint = {
+  post: (message) => port1.postMessage(message),
+  listen(run) {
+    port1.onmessage = ({ data }) => run(String(data), '')
+    return () => (port1.onmessage = null)
+  },
+}
+serveBridge(bridged, port, serving)
+const question: GuestMessage = { type: 'ask', id: '1', user: { id: 'ada' }, reason: 'initial', attempt: 1 }
+const reply: HostMessage = { type: 'token', id: question.id, user: question.user, token: 'opaque', expiresIn: 60 }
+// @ts-expect-error whom to serve has to be said
+serveBridge(session, port)
+// @ts-expect-error there is no such answer
+const wrong: HostMessage = { type: 'maybe' }
+void [unserve, reply, wrong]
 
 const stop: Unsubscribe = session.on('token', (token) => token.generation.toFixed())
 session.on('error', (error) => {

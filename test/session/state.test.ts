@@ -40,10 +40,28 @@ describe('state', () => {
     session.invalidate('another')
     await world.wake()
     expect(session.state).toBe(state)
+    expect(backend.calls).toHaveLength(1)
+  })
+
+  it('shows no token that ended while timers stood still, and reading it asks nobody', async () => {
+    const { backend, session, world } = createScene()
+    session.signIn('ann')
+    await session.getToken()
+    const seen: SessionState[] = []
+    session.on('change', (state) => seen.push(state))
+    expect(session.state.status).toBe('fresh')
     world.jump(2 * hour)
+    await world.flush()
+    const { state } = session
+    expect(state).toEqual({ status: 'fetching', user: { id: 'ann' } })
     expect(session.state).toBe(state)
     await world.flush()
+    expect(session.state).toBe(state)
     expect(backend.calls).toHaveLength(1)
+    await world.wake()
+    expect(seen[0]).toBe(state)
+    expect(seen.at(-1)).toMatchObject({ status: 'fresh' })
+    expect(backend.calls).toHaveLength(2)
   })
 
   it('says in waiting what went wrong and when the next try comes', async () => {

@@ -10,7 +10,7 @@ export const alias = process.env.DIST
     ]
   : [
       { find: /^inbox-session$/, replacement: `${root}src/index.ts` },
-      { find: /^inbox-session\/testing$/, replacement: `${root}src/testing/index.ts` },
+      { find: /^inbox-session\/(testing|bridge)$/, replacement: `${root}src/$1/index.ts` },
       { find: /^inbox-session\/(react|vue)$/, replacement: `${root}src/$1.ts` },
       { find: /^inbox-session\/(.+)$/, replacement: `${root}src/adapters/$1.ts` },
     ]

@@ -1,0 +1,7 @@
+export { frameEndpoint, webviewEndpoint } from './endpoints.js'
+export type { FrameLike, WebviewOptions } from './endpoints.js'
+export { fromBridge } from './guest.js'
+export type { BridgeOptions } from './guest.js'
+export { serveBridge } from './host.js'
+export type { ServeOptions } from './host.js'
+export type { Addressee, Endpoint, GuestMessage, HostMessage } from './protocol.js'

@@ -55,7 +55,7 @@ export interface TraceEntry {
 
 /** Durations are milliseconds. */
 export interface SessionOptions extends PolicyOptions {
-  /** Where tokens come from: `fromEndpoint(url)`, `fromFirebase(auth)` or any async function. */
+  /** Where tokens come from: `fromEndpoint(url)`, `fromFirebase(auth)`, `fromBridge()` or any async function. */
   source: TokenSource
   /** Tells apart several sessions of one user on one origin (two providers, say); tabs share by it. Default 'default'. */
   name?: string
@@ -71,7 +71,10 @@ export interface SessionOptions extends PolicyOptions {
 
 /** Keeps one fresh token for the signed-in user and hands it to everybody who needs it. */
 export interface Session {
-  /** Frozen snapshot; the same object until something changes. Reading it never starts a request. */
+  /**
+   * Frozen snapshot; the same object until something changes, and never with a token that has ended, though after a sleep nobody
+   * tells of the `change` comes later, with the next timer. Reading it never starts a request.
+   */
   readonly state: SessionState
   /**
    * Starts, or switches to, a user. The same user again does nothing, except after 'failed', where it tries again.

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SessionError } from '../src/errors.js'
 import { transition } from '../src/machine.js'
 import { type MachineState, initialState } from '../src/state.js'
-import { viewOf } from '../src/view.js'
+import { createViews, viewOf } from '../src/view.js'
 import { ada, adoptionOf, bob, eventOf, makeToken, stateOf } from './support/states.js'
 import { start } from './support/world.js'
 
@@ -85,5 +85,55 @@ describe('the snapshot', () => {
       state = transition(state, eventOf({ type: 'tick' }, start + flip, page))
       expect(viewOf(state, shown)).toBe(shown)
     }
+  })
+})
+
+describe('a token that ended while timers stood still', () => {
+  const spentAt = start + 60_000
+  const held = { user: ada, token, spentAt }
+  const nextTask = () => Promise.resolve()
+
+  it.each([
+    ['fresh', { status: 'fresh' }, { status: 'fetching' }],
+    ['fetching', { status: 'fetching' }, { status: 'fetching' }],
+    ['waiting', { status: 'waiting', error, retryAt }, { status: 'waiting', error, retryAt }],
+    ['failed', { status: 'failed', error }, { status: 'failed', error }],
+  ] as const)('is not to be seen in %s; all else is', async (_, state, seen) => {
+    let now = start
+    const views = createViews(() => now)
+    const told = views.show(stateOf({ ...state, ...held }))
+    expect(views.read()).toBe(told)
+    await nextTask()
+    now = spentAt - 1
+    expect(views.read()).toBe(told)
+    await nextTask()
+    now = spentAt
+    const shown = views.read()
+    expect(shown).toStrictEqual({ ...seen, user: ada })
+    await nextTask()
+    expect(views.read()).toBe(shown)
+  })
+
+  it('is told of once, when the state without it comes', () => {
+    let now = start
+    const views = createViews(() => now)
+    views.show(stateOf({ ...held, status: 'fresh' }))
+    now = spentAt
+    const shown = views.read()
+    const without = stateOf({ status: 'fetching', user: ada })
+    expect(views.show(without)).toBe(shown)
+    expect(views.show({ ...without })).toBe(false)
+    expect(views.read()).toBe(shown)
+  })
+
+  it('is looked for once in a task: reading is hot', async () => {
+    let looks = 0
+    const views = createViews(() => (looks++, start))
+    views.show(stateOf({ ...held, status: 'fresh' }))
+    for (let round = 0; round < 1_000; round++) views.read()
+    expect(looks).toBe(1)
+    await nextTask()
+    views.read()
+    expect(looks).toBe(2)
   })
 })

@@ -25,12 +25,15 @@ export interface Views {
   read(): SessionState
 }
 
+// Reading is a look at the clock; who reads so often without a pause goes on with the last one.
+const most = 10_000
+
 /** Shows states, and no token that ended while timers stood still and nobody told of the wake. */
 export function createViews(now: () => number): Views {
   let state = initialState
   let told = viewOf(state)
   let shown = told
-  let looked = false
+  let looks = most
   return {
     show(next) {
       const before = told
@@ -39,13 +42,11 @@ export function createViews(now: () => number): Views {
       return told !== before && told
     },
     read() {
-      if (!looked) {
-        // Reading is hot; the clock of one task is looked at once.
-        looked = true
-        void Promise.resolve().then(() => (looked = false))
-        const { status } = state
+      if (looks) {
+        // A microtask for each read would keep those busy who look again after every microtask, as Angular does with zone.js.
+        if (!--looks) void Promise.resolve().then(() => (looks = most))
         if (now() >= state.spentAt)
-          shown = viewOf({ ...state, ...noToken, status: status === 'fresh' ? 'fetching' : status }, shown)
+          shown = viewOf({ ...state, ...noToken, status: state.status === 'fresh' ? 'fetching' : state.status }, shown)
       }
       return shown
     },

@@ -8,8 +8,9 @@ import androidx.webkit.JavaScriptReplyProxy
 import androidx.webkit.WebMessageCompat
 import androidx.webkit.WebViewCompat
 import androidx.webkit.WebViewFeature
-import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
 import org.json.JSONException
 import org.json.JSONObject
@@ -56,9 +57,9 @@ class InboxHost(private val fetchToken: suspend (InboxUser) -> InboxToken?) {
         return try {
             val token = known ?: keep(fetchToken(user), user)
             if (token == null || user != current) deny(id, final = true) else hand(token, user, id)
-        } catch (error: CancellationException) {
-            throw error
         } catch (error: Exception) {
+            // A timeout of your own is a CancellationException as well; only the end of this work goes on.
+            currentCoroutineContext().ensureActive()
             deny(id, retryAfter = (error as? TryLater)?.seconds)
         }
     }

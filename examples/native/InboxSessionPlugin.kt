@@ -19,7 +19,7 @@ class InboxSessionPlugin : Plugin() {
     private var disconnect = {}
 
     override fun load() {
-        disconnect = host.connect { text -> scope.launch { if (isOurs()) notifyListeners("message", wrap(text)) } }
+        disconnect = host.connect { text -> scope.launch { if (isOurs()) notifyListeners("message", parse(text)) } }
     }
 
     @PluginMethod
@@ -27,7 +27,7 @@ class InboxSessionPlugin : Plugin() {
         scope.launch {
             val answer = if (isOurs()) host.receive(call.getString("message").orEmpty()) else null
             // Capacitor hands the answer to the page that is there by then: looked at once more.
-            if (answer != null && isOurs()) call.resolve(wrap(answer)) else call.resolve()
+            if (answer != null && isOurs()) call.resolve(parse(answer)) else call.resolve()
         }
     }
 
@@ -42,7 +42,8 @@ class InboxSessionPlugin : Plugin() {
         return bridge.webView.url.orEmpty().startsWith("$origin/")
     }
 
-    private fun wrap(text: String) = JSObject().put("message", text)
+    // An answer is the message itself, as Capacitor's own kind of object.
+    private fun parse(text: String) = JSObject(text)
 
     companion object {
         lateinit var host: InboxHost

@@ -27,8 +27,13 @@ final class InboxSessionPlugin: CAPPlugin, CAPBridgedPlugin {
             // Capacitor hands the answer to the page that is there by then: looked at once more.
             guard isOurs, let answer = await host.receive(call.getString("message") ?? ""), isOurs
             else { return call.resolve() }
-            call.resolve(["message": answer])
+            call.resolve(parse(answer))
         }
+    }
+
+    // An answer is the message itself, as an object.
+    private func parse(_ text: String) -> [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
     }
 
     // Pages that `allowNavigation` lets in can call plugins, too.
@@ -40,6 +45,6 @@ final class InboxSessionPlugin: CAPPlugin, CAPBridgedPlugin {
 
 extension InboxSessionPlugin: InboxPage {
     func send(_ text: String) {
-        if isOurs { notifyListeners("message", data: ["message": text]) }
+        if isOurs { notifyListeners("message", data: parse(text)) }
     }
 }

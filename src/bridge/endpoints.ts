@@ -76,7 +76,7 @@ export function webviewEndpoint(
         ? (message: string) => plugin.nativePromise(channel, 'post', { message })
         : // There is no such function before the host is ready; then it says so.
           flutter && ((message: string) => flutter.callHandler?.(channel, message))
-  if (!post) throw new TypeError(`Neither "${channel}" nor "targetOrigin" here.`)
+  if (!post) throw new TypeError(`No native "${channel}" here, no "targetOrigin".`)
   return {
     origin: targetOrigin && checkOrigin(targetOrigin),
     post,

@@ -65,7 +65,7 @@ export function fromBridge(endpoint: Endpoint = webviewEndpoint(), options: Brid
         fail(
           new SessionError(
             type === 'token' ? 'subject_mismatch' : heard.final ? 'unauthorized' : 'source_failed',
-            'The source has no token for this user.',
+            'The source has no token for the user.',
             { retryAfter: heard.retryAfter * 1_000 },
           ),
         )
@@ -73,7 +73,6 @@ export function fromBridge(endpoint: Endpoint = webviewEndpoint(), options: Brid
       else if (type === 'token')
         give({
           ...heard,
-          serverTime: undefined,
           expiresIn: heard.expiresIn - Math.max(wallClock() / 1_000 - heard.sentAt || 0, 0),
         })
       else if (type === 'signed-out' && mine) give(null)

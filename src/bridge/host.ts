@@ -27,6 +27,7 @@ export function serveBridge(session: Session, endpoint: Endpoint, options: Serve
   const open = new Set<string>()
   let guest: User | undefined
   let sent: string | undefined
+  let pushedAt = -Infinity
   let corrected = false
   let ended = false
 
@@ -35,9 +36,10 @@ export function serveBridge(session: Session, endpoint: Endpoint, options: Serve
   }
   const greet = (): Promise<void> => post({ type: 'hello' }).catch(() => {})
 
-  const send = ({ user, value, expiresAt, extra }: Token, id?: string): Promise<void> => {
+  const send = ({ user, value, receivedAt, expiresAt, extra }: Token, id?: string): Promise<void> => {
     sent = value
-    const expiresIn = expiresAt && (expiresAt - now()) / 1_000
+    // The session's clock never runs backwards; this one may have begun after it was set back.
+    const expiresIn = expiresAt && (expiresAt - Math.max(now(), receivedAt)) / 1_000
     return post({
       type: 'token',
       id,
@@ -69,12 +71,13 @@ export function serveBridge(session: Session, endpoint: Endpoint, options: Serve
       // A call that is under way will do.
       else
         await session.getToken({
-          rejected: reason === 'rejected' ? sent : undefined,
+          // What was refused may have been the one before: a question that crossed a push.
+          rejected: reason === 'rejected' && now() - pushedAt > 1_000 ? sent : undefined,
           maxAge: stale ? 0 : undefined,
         })
-      const { state: now } = session
-      const token = 'token' in now && isSameUser(now.user, user) ? now.token : undefined
-      const same = stale && token?.value === held && now.status !== 'fresh'
+      const { state: after } = session
+      const token = 'token' in after && isSameUser(after.user, user) ? after.token : undefined
+      const same = stale && token?.value === held && after.status !== 'fresh'
       return await (token && !same ? send(token, id) : deny(id, user))
     } catch {
       return await deny(id, user)
@@ -100,7 +103,9 @@ export function serveBridge(session: Session, endpoint: Endpoint, options: Serve
     endpoint.listen(hear),
     session.on('token', (token) => {
       // Who waits for an answer gets it as one.
-      if (isSameUser(guest, token.user) && !open.size) send(token).catch(() => {})
+      if (!isSameUser(guest, token.user) || open.size) return
+      pushedAt = now()
+      send(token).catch(() => {})
     }),
     session.on('signed-out', ({ user }) => {
       if (isSameUser(guest, user)) post({ type: 'signed-out', user: addressee(user) }).catch(() => {})

@@ -48,6 +48,8 @@ export type HostMessage =
       readonly expiresIn?: number | undefined
       /** Epoch seconds, by the clock of the server that made the token. */
       readonly expiresAt?: number | undefined
+      /** Epoch seconds: that server's clock as it answered. With it `expiresAt` holds on a device whose clock is wrong. */
+      readonly serverTime?: number | undefined
       /** Epoch seconds, by the device's clock: a page that slept meanwhile takes the time since from `expiresIn`. */
       readonly sentAt?: number | undefined
       readonly extra?: Readonly<Record<string, unknown>> | undefined

@@ -29,3 +29,10 @@ test.each(readdirSync(folder))('%s logs nothing, and says that it was not run on
   expect(code).not.toMatch(/console\.|\b(debugP|p)rint(ln)?\(|NSLog|os_log|Logger|Log\.[dewiv]\(/)
   expect(code.replace(/\n\/\/ /g, ' ')).toMatch(/^\/\/ For .+ never run( on a device)?\. MIT\./)
 })
+
+test.each(['InboxSessionPlugin.kt', 'InboxSessionPlugin.swift'])(
+  '%s wraps no message: Capacitor’s object is it',
+  (name) => {
+    expect(readFileSync(folder + name, 'utf8')).not.toMatch(/"message"\s*[:,]\s*(answer|text)\b/)
+  },
+)

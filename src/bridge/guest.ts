@@ -60,6 +60,7 @@ export function fromBridge(endpoint: Endpoint = webviewEndpoint(), options: Brid
       const [message, give, fail] = one
       const mine = isSameUser(heard.user, message.user)
       if (foreign || greeted) void post(one)
+      else if (type === 'signed-out') mine && give(null)
       else if (message.id !== heard.id) continue
       else if (type === 'denied' || (type === 'token' && !mine))
         fail(
@@ -75,7 +76,6 @@ export function fromBridge(endpoint: Endpoint = webviewEndpoint(), options: Brid
           ...heard,
           expiresIn: heard.expiresIn - Math.max(wallClock() / 1_000 - heard.sentAt || 0, 0),
         })
-      else if (type === 'signed-out' && mine) give(null)
     }
   }
 

@@ -150,6 +150,7 @@ const rows: Row[] = [
   ['… while a question is open as well', open, signedOut, signsOut],
   ['… somebody else’s does not', held, { ...signedOut, user: { id: 'bob' } }, nothing],
   ['… in another tenant does not', held, { ...signedOut, user: { id: 'ann', tenant: 'acme' } }, nothing],
+  ['… with an id that means nothing as well', held, { ...signedOut, id: 'stray' }, signsOut],
   ['… of nobody does not', held, { type: 'signed-out' }, nothing],
   ['… of the user before does not', switched, signedOut, nothing],
   ['… of who has signed out already changes nothing', out, signedOut, nothing],

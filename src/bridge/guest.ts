@@ -31,8 +31,8 @@ type Pending = readonly [
  * A source that asks the native app, or the embedding page, on the other side of `endpoint` (default: `webviewEndpoint()`,
  * which throws where there is none). Tokens that come unasked are taken, and a sign-out over there signs out here.
  *
- * No answer in time is a 'timeout', which the session retries; a token for somebody else is a 'subject_mismatch'; a final
- * denial is an UnauthorizedError. Late, doubled, foreign, forged and oversized messages are ignored.
+ * No answer in time is a 'timeout', which the session retries; a token for somebody else is a 'subject_mismatch', a final
+ * denial 'unauthorized': both are final. Late, doubled, foreign, forged and oversized messages are ignored.
  */
 export function fromBridge(endpoint: Endpoint = webviewEndpoint(), options: BridgeOptions = {}): TokenSource {
   const { timeout = Infinity, allowedOrigins = [], environment = browserEnvironment() } = options

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Account } from './backend.js'
 import type { Member } from './fleet.js'
-import { browserTest, numbersOf, print, renewed, reportsOf, shared, useFleet } from './setup.js'
+import { browserTest, print, renewed, reportsOf, shared, useFleet } from './setup.js'
 
 const fleet = useFleet()
 
@@ -130,5 +130,6 @@ browserTest('tabs out of sight, whose timers are slowed down, make one request a
   // Two requests within half of a period would be for the same refresh.
   for (const gap of gaps) expect(gap).toBeGreaterThan(2_400)
   expect(counts.expired).toBe(0)
-  expect(new Set(await numbersOf(members)).size).toBe(1)
+  // A refresh may be on its way just now; a tab out of sight takes up to a second to hear of it.
+  await shared(members, 0, 2_000)
 })

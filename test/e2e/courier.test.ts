@@ -35,7 +35,7 @@ type StartOptions = Partial<Parameters<Window['startCourier']>[0]>
 interface Settings extends StartOptions {
   /** Seconds. */
   life?: number
-  /** The first two tokens end at one moment. */
+  /** All tokens end with the first one, until the backend was down. */
   sameEnd?: boolean
   /** The page comes with a token that is refused. */
   dead?: boolean
@@ -43,7 +43,8 @@ interface Settings extends StartOptions {
 
 /** A provider of its own and a page with an inbox of ada's. */
 async function open({ onTestFinished }: TestContext, settings: Settings = {}) {
-  const { life = 60, sameEnd = false, dead = false, ...start } = settings
+  const { life = 60, dead = false, sameEnd: untilDown = false, ...start } = settings
+  let sameEnd = untilDown
   const provider = await createCourierStandIn({ apiKey })
   // Tabs of one browser would share ada's token, which another provider signed.
   const profile = await browser.createBrowserContext()
@@ -55,7 +56,7 @@ async function open({ onTestFinished }: TestContext, settings: Settings = {}) {
   let ends: number | undefined
   const mint = (userId: string) => {
     const second = Math.floor(Date.now() / 1_000)
-    const expiresIn = sameEnd && minted < 3 ? (ends ??= second + life) - second : life
+    const expiresIn = sameEnd ? (ends ??= second + life) - second : life
     return issueCourierToken({ url: provider.url, apiKey, userId, expiresIn })
   }
   let minted = 0
@@ -85,8 +86,9 @@ async function open({ onTestFinished }: TestContext, settings: Settings = {}) {
   const list = () => inbox((it) => it.list())
   const live = (within = 5_000) => until(() => provider.sockets('ada'), 1, within)
   const complete = (within?: number) => until(list, titles, within)
-  await live()
-  await complete()
+  // Several pages at once take their time to start; nothing is measured yet.
+  await live(15_000)
+  await complete(10_000)
   return {
     provider,
     page,
@@ -97,7 +99,10 @@ async function open({ onTestFinished }: TestContext, settings: Settings = {}) {
     live,
     complete,
     minted: () => minted,
-    setDown: (value: boolean) => void (down = value),
+    setDown(value: boolean) {
+      down = value
+      sameEnd = false
+    },
     refused: () => provider.seen.filter(({ status }) => status >= 400).map(({ what, reason }) => `${what}: ${reason}`),
   }
 }
@@ -169,14 +174,16 @@ describe.runIf(ready)('over the lifetimes of tokens', { concurrent: true }, () =
     await complete()
     expect(refused()).toEqual([])
   })
+})
 
+describe.runIf(ready)('when a later token ends with the one before', () => {
   test('a socket that ends with its token is not opened with a later token that ended at that moment too', async (context) => {
-    const settings = { life: 6, sameEnd: true }
+    const settings = { life: 8, sameEnd: true }
     const { provider, live, complete, send, setDown, minted, refused, inbox } = await open(context, settings)
     await inbox((it) => it.session.refresh())
-    expect(minted()).toBe(2)
+    expect(minted()).toBeGreaterThan(1)
     setDown(true)
-    await until(() => provider.sockets('ada'), 0, 7_000)
+    await until(() => provider.sockets('ada'), 0, 9_000)
     await sleep(500)
     expect(refused()).toEqual([])
     send('unheard')
